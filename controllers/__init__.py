@@ -1,0 +1,1 @@
+from . import billing, pay, pay_ended, portal, webhook

@@ -1,0 +1,11 @@
+-- A copy of the database must not take payments, nor move the webhooks of the original.
+DELETE FROM stripe_checkout_secret;
+UPDATE payment_provider
+   SET state = 'disabled',
+       stripe_checkout_endpoint_id = NULL,
+       stripe_checkout_former_endpoint_id = NULL,
+       stripe_checkout_connected_at = NULL,
+       stripe_checkout_disconnecting = NULL,
+       stripe_checkout_problem = NULL,
+       stripe_checkout_webhook_state = 'none'
+ WHERE code = 'stripe_checkout';

@@ -1,0 +1,75 @@
+import logging
+
+import psycopg2
+
+from odoo import api, fields, models
+
+_logger = logging.getLogger(__name__)
+
+STAFF_GROUPS = 'account.group_account_invoice,account.group_account_readonly'
+
+
+class AccountMove(models.Model):
+    _inherit = 'account.move'
+
+    stripe_payment_link_ids = fields.Many2many(
+        'stripe.payment.link',
+        'stripe_payment_link_move_rel',
+        'move_id',
+        'link_id',
+        string="Payment Links",
+        readonly=True,
+        copy=False,
+        groups=STAFF_GROUPS,
+    )
+    stripe_checkout_url = fields.Char(
+        string="Payment Link",
+        help="The link with which the client can pay this invoice online. Empty when it cannot be "
+        "paid online.",
+        compute='_compute_stripe_checkout_url',
+        compute_sudo=True,
+        groups=STAFF_GROUPS,
+    )
+
+    stripe_checkout_test_mode = fields.Boolean(
+        string="Payment Link in Test Mode",
+        compute='_compute_stripe_checkout_url',
+        compute_sudo=True,
+        groups=STAFF_GROUPS,
+    )
+
+    @api.depends(
+        'state',
+        'payment_state',
+        'amount_residual',
+        'stripe_payment_link_ids.expires_at',
+        'stripe_payment_link_ids.revoked',
+        'stripe_payment_link_ids.replaced',
+    )
+    def _compute_stripe_checkout_url(self):
+        for move in self:
+            link = move.stripe_payment_link_ids._get_current()
+            payable = link and move._stripe_checkout_get_state() == 'payable'
+            move.stripe_checkout_url = link._get_url() if payable else False
+            move.stripe_checkout_test_mode = payable and link._stripe_checkout_is_test_mode()
+
+    def _post(self, soft=True):
+        """Override of `account` to give every customer invoice its payment link.
+
+        A posted invoice may be an e-invoice that is out already: nothing here may take it back.
+        """
+        posted = super()._post(soft=soft)
+        invoices = posted.filtered(
+            lambda move: move.move_type == 'out_invoice' and not move.sudo().stripe_payment_link_ids
+        )
+        try:
+            with self.env.cr.savepoint():
+                self.env['stripe.payment.link']._create_for_each(invoices)
+        except psycopg2.OperationalError:
+            raise  # Odoo runs the whole request again.
+        except Exception:
+            _logger.exception("No payment links could be made for invoices %s", invoices.ids)
+        posted.filtered(
+            lambda move: move.move_type == 'out_refund' and move.reversed_entry_id
+        )._stripe_checkout_match_credit_notes()
+        return posted

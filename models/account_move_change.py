@@ -1,0 +1,31 @@
+"""Invoices that change while a client may be paying them."""
+
+from odoo import models
+
+
+class AccountMove(models.Model):
+    _inherit = 'account.move'
+
+    def write(self, vals):
+        """Override of `account` to retire the open session of an invoice that is taken back."""
+        res = super().write(vals)
+        if vals.get('state') in ('draft', 'cancel'):
+            self._stripe_checkout_note_change()
+        return res
+
+    def _stripe_checkout_note_change(self):
+        """Have the queue look at the open sessions of the invoices, after this transaction.
+
+        No call to Stripe here: whoever registers a payment does not wait for it.
+        """
+        # In sudo mode: whoever changes an invoice need not know who is paying it.
+        claims_sudo = self.env['stripe.checkout.claim'].sudo()
+        claims = claims_sudo.search([
+            ('move_id', 'in', self.ids),
+            ('transaction_id.state', '=', 'draft'),
+            ('transaction_id.stripe_checkout_session_id', '!=', False),
+        ])
+        for provider, of_provider in claims.grouped(lambda c: c.transaction_id.provider_id).items():
+            self.env['stripe.event'].sudo()._raise_internal(
+                provider, 'odoo.invoice.changed', {'invoices': of_provider.move_id.ids}
+            )

@@ -1,0 +1,29 @@
+from odoo import api, models
+
+
+class AccountPartialReconcile(models.Model):
+    """What changes the balance of an invoice: payments, credit notes, and taking them off again."""
+
+    _inherit = 'account.partial.reconcile'
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        """Override of `account` to retire open sessions that ask for another amount now."""
+        partials = super().create(vals_list)
+        partials._stripe_checkout_note_change()
+        payments = partials.credit_move_id.move_id.origin_payment_id
+        payments.filtered('stripe_checkout_payment_intent')._stripe_checkout_close_inbox()
+        return partials
+
+    def unlink(self):
+        """Override of `account` to retire open sessions that ask for another amount now."""
+        moves = self._stripe_checkout_get_moves()
+        res = super().unlink()
+        moves.exists()._stripe_checkout_note_change()
+        return res
+
+    def _stripe_checkout_note_change(self):
+        self._stripe_checkout_get_moves()._stripe_checkout_note_change()
+
+    def _stripe_checkout_get_moves(self):
+        return (self.debit_move_id + self.credit_move_id).move_id

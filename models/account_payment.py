@@ -1,0 +1,55 @@
+from odoo import api, fields, models
+
+
+class AccountPayment(models.Model):
+    _inherit = 'account.payment'
+
+    stripe_checkout_payment_intent = fields.Char(string="PaymentIntent", readonly=True, copy=False)
+    stripe_checkout_session_id = fields.Char(string="Checkout Session", readonly=True, copy=False)
+    stripe_checkout_paid_at = fields.Datetime(
+        string="Captured On",
+        help="The exact time at which Stripe captured the payment.",
+        readonly=True,
+        copy=False,
+    )
+
+    stripe_checkout_mode = fields.Selection(related='journal_id.stripe_checkout_mode')
+
+    # What makes a payment exactly one, whoever books it, on however many hosts.
+    _stripe_checkout_payment_intent_unique = models.UniqueIndex(
+        '(stripe_checkout_payment_intent) WHERE stripe_checkout_payment_intent IS NOT NULL',
+        "This Stripe payment is booked already.",
+    )
+
+    def _stripe_checkout_is_test_mode(self):
+        """Tell whether no money moved.
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        return self.stripe_checkout_mode == 'test'
+
+    @api.model
+    def _stripe_checkout_find_booked(self, payment_intents):
+        """Return which PaymentIntents are booked.
+
+        :param list[str] payment_intents: The ids of the PaymentIntents.
+        :rtype: set[str]
+        """
+        payments = self.search([('stripe_checkout_payment_intent', 'in', payment_intents)])
+        return set(payments.mapped('stripe_checkout_payment_intent'))
+
+    def _stripe_checkout_reverse(self):
+        """Reverse the entries of payments, dated today; their invoices are open again.
+
+        :return: The reversal entries.
+        :rtype: account.move
+        """
+        today = fields.Date.context_today(self)
+        return self.move_id._reverse_moves(
+            [
+                {'date': today, 'ref': self.env._("Reversal of: %(name)s", name=payment.name)}
+                for payment in self
+            ],
+            cancel=True,
+        )

@@ -1,0 +1,68 @@
+"""What the feed adds to payments: charge, fee, and a word when Stripe's movement is missing."""
+
+from odoo import api, fields, models
+
+ACTIVITY_TYPE = 'mail.mail_activity_data_warning'
+LIMIT = 100
+
+
+class AccountPayment(models.Model):
+    _inherit = 'account.payment'
+
+    stripe_checkout_charge_id = fields.Char(string="Stripe Charge", readonly=True, copy=False)
+    stripe_checkout_balance_ids = fields.One2many(
+        'stripe.balance.transaction',
+        'payment_id',
+        string="Movements of the Stripe Balance",
+        groups='account.group_account_invoice,account.group_account_readonly',
+    )
+    stripe_checkout_is_missing = fields.Boolean(
+        string="Not on the Stripe Balance",
+        help="Staff were told that Stripe shows no movement for this payment.",
+        readonly=True,
+        copy=False,
+    )
+
+    @api.model
+    def _stripe_checkout_report_missing(self, provider, end):
+        """Tell staff of booked payments that Stripe shows no movement for.
+
+        :param payment.provider provider: The provider.
+        :param datetime end: Payments captured before are looked at, UTC.
+        """
+        state = (provider.stripe_checkout_feed or {}).get(
+            provider._stripe_checkout_get_account_ref()
+        )
+        if not state or state.get('cursor'):
+            return  # Not all is read yet.
+        missing = self.search(
+            [
+                ('journal_id', '=', provider.journal_id.id),
+                ('stripe_checkout_is_missing', '=', False),
+                ('stripe_checkout_paid_at', '<', end),
+                ('stripe_checkout_paid_at', '>=', provider.stripe_checkout_connected_at),
+                ('state', 'in', ('in_process', 'paid')),
+                ('stripe_checkout_balance_ids', '=', False),
+            ],
+            limit=LIMIT,
+        )
+        for payment in missing:
+            payment.activity_schedule(
+                ACTIVITY_TYPE,
+                summary=self.env._("Payment not on the Stripe balance"),
+                note=self.env._(
+                    "%(amount)s is booked, and after a day Stripe shows no movement of its balance "
+                    "for %(id)s. Look it up in the Stripe Dashboard.",
+                    amount=payment.currency_id.format(payment.amount),
+                    id=payment.stripe_checkout_payment_intent or payment.stripe_checkout_refund_id,
+                ),
+                user_id=provider._stripe_checkout_get_follow_up_user().id,
+            )
+        missing.stripe_checkout_is_missing = True
+        found = self.search([
+            ('journal_id', '=', provider.journal_id.id),
+            ('stripe_checkout_is_missing', '=', True),
+            ('stripe_checkout_balance_ids', '!=', False),
+        ])
+        found.activity_unlink([ACTIVITY_TYPE])
+        found.stripe_checkout_is_missing = False

@@ -1,0 +1,96 @@
+"""Booked refunds: what they are matched with, and what is left to refund."""
+
+from odoo import fields, models
+
+
+class AccountPayment(models.Model):
+    _inherit = 'account.payment'
+
+    stripe_checkout_refund_id = fields.Char(string="Stripe Refund", readonly=True, copy=False)
+
+    # What makes a refund exactly one, whoever books it, on however many hosts.
+    _stripe_checkout_refund_unique = models.UniqueIndex(
+        '(stripe_checkout_refund_id) WHERE stripe_checkout_refund_id IS NOT NULL',
+        "This Stripe refund is booked already.",
+    )
+
+    def _compute_amount_available_for_refund(self):
+        """Override of `account_payment`, which counts refunds that failed as refunded."""
+        res = super()._compute_amount_available_for_refund()
+        for payment in self.filtered('stripe_checkout_payment_intent'):
+            if payment.amount_available_for_refund or payment.payment_transaction_id:
+                tx_sudo = payment.payment_transaction_id.sudo()  # Staff see payments, not all txs.
+                payment.amount_available_for_refund = tx_sudo._stripe_checkout_get_refundable()
+        return res
+
+    def _stripe_checkout_match_refund(self):
+        """Match a refund with the credit that it pays out.
+
+        First what of the payment never went to an invoice, then the credit notes of its invoices.
+        Without either the invoice stays paid, the refund stands as the client's open debit, and a
+        to-do asks for the credit note.
+        """
+        for payment in self:
+            source = payment.payment_transaction_id.source_transaction_id
+            for credit in (
+                source.payment_id._stripe_checkout_get_credit_lines(),
+                source.invoice_ids._stripe_checkout_get_open_credit_notes(),
+            ):
+                debit = payment._stripe_checkout_get_debit_lines()
+                lines = credit.filtered(
+                    lambda line, debit=debit: line.account_id == debit.account_id
+                )
+                if debit and lines:
+                    (debit + lines).reconcile()
+            if payment._stripe_checkout_get_debit_lines():
+                source._stripe_checkout_schedule_follow_up(
+                    self.env._("Refund without a credit note"),
+                    self.env._(
+                        "%(amount)s was refunded to the client. The invoice stays paid until a "
+                        "credit note is made: press Credit Note on the invoice; it is matched with "
+                        "the refund by itself.",
+                        amount=payment.currency_id.format(payment.amount),
+                    ),
+                )
+
+    def _stripe_checkout_get_debit_lines(self):
+        """Return the open debit that refunds are to the client.
+
+        :rtype: account.move.line
+        """
+        return self.move_id.line_ids.filtered(
+            lambda line: (
+                line.account_id.account_type == 'asset_receivable'
+                and line.parent_state == 'posted'
+                and not line.reconciled
+                and line.amount_residual_currency > 0
+            )
+        )
+
+
+class AccountMove(models.Model):
+    _inherit = 'account.move'
+
+    def _stripe_checkout_get_open_credit_notes(self):
+        """Return what is left of the posted credit notes of the invoices.
+
+        :rtype: account.move.line
+        """
+        notes = self.reversal_move_ids.filtered(
+            lambda move: move.state == 'posted' and move.move_type == 'out_refund'
+        )
+        return notes.line_ids.filtered(
+            lambda line: line.account_id.account_type == 'asset_receivable' and not line.reconciled
+        )
+
+    def _stripe_checkout_match_credit_notes(self):
+        """Match new credit notes with the refunds that were made before them."""
+        for note in self:
+            # In sudo mode: whoever makes a credit note need not see online payments.
+            transactions_sudo = note.reversed_entry_id.sudo().transaction_ids
+            refunds = transactions_sudo.child_transaction_ids.payment_id.filtered(
+                'stripe_checkout_refund_id'
+            )
+            refunds.filtered(
+                lambda payment: payment._stripe_checkout_get_debit_lines()
+            )._stripe_checkout_match_refund()

@@ -1,0 +1,173 @@
+import os
+
+from odoo import api, fields, models
+from odoo.exceptions import AccessError
+from odoo.tools import config
+
+from ..const import PROVIDER_CODE
+
+EDITIONS = ('enterprise', 'community')
+
+
+class PaymentProvider(models.Model):
+    _inherit = 'payment.provider'
+
+    code = fields.Selection(
+        selection_add=[(PROVIDER_CODE, "Stripe Checkout")], ondelete={PROVIDER_CODE: 'set default'}
+    )
+
+    # === CONNECTION: written by the connect wizard alone === #
+
+    stripe_checkout_account_id = fields.Char(string="Stripe Account", readonly=True, copy=False)
+    stripe_checkout_account_name = fields.Char(string="Account Name", readonly=True, copy=False)
+    stripe_checkout_key_hint = fields.Char(
+        string="Secret Key",
+        help="The prefix and the last four characters of the secret key.",
+        readonly=True,
+        copy=False,
+    )
+    stripe_checkout_publishable_key_hint = fields.Char(
+        string="Publishable Key",
+        help="The prefix and the last four characters of the publishable key.",
+        readonly=True,
+        copy=False,
+    )
+    stripe_checkout_charges_enabled = fields.Boolean(
+        string="Account Takes Payments",
+        help="Whether Stripe lets the account take payments, as far as the key may know.",
+        default=True,
+        readonly=True,
+        copy=False,
+    )
+    stripe_checkout_disconnecting = fields.Boolean(
+        string="Disconnecting",
+        help="No new payment is taken; disconnected once the last bank debit has come to an end.",
+        readonly=True,
+        copy=False,
+    )
+    stripe_checkout_base_url = fields.Char(
+        string="Public Address",
+        help="The address under which clients and Stripe reach this database.",
+        readonly=True,
+        copy=False,
+    )
+    stripe_checkout_connected_at = fields.Datetime(string="Connected On", readonly=True, copy=False)
+    stripe_checkout_connected_by_id = fields.Many2one(
+        'res.users', string="Connected By", readonly=True, copy=False
+    )
+    # === FRAMEWORK OVERRIDES === #
+
+    def _get_default_payment_method_codes(self):
+        """Override of `payment` to activate the one method that stands for all of Stripe's."""
+        self.ensure_one()
+        if self.code != PROVIDER_CODE:
+            return super()._get_default_payment_method_codes()
+        return {PROVIDER_CODE}
+
+    @api.model
+    def _get_compatible_providers(self, *args, **kwargs):
+        """Override of `payment` to leave out a provider that takes no payments now."""
+        providers = super()._get_compatible_providers(*args, **kwargs)
+        return providers.filtered(
+            lambda provider: (
+                provider.code != PROVIDER_CODE or provider._stripe_checkout_takes_payments()
+            )
+        )
+
+    def _compute_journal_id(self):
+        """Override of `account_payment`, which would book on the first bank journal it finds.
+
+        Ours is the journal of the line that connecting has made, or else the Stripe journal of the
+        mode; never the real bank's.
+        """
+        ours = self.filtered(lambda provider: provider.code == PROVIDER_CODE)
+        res = super(PaymentProvider, self - ours)._compute_journal_id()
+        for provider in ours:
+            lines = self.env['account.payment.method.line'].search([
+                ('payment_provider_id', '=', provider._origin.id),
+                ('journal_id', '!=', False),
+            ])
+            provider.journal_id = lines.journal_id[:1] or provider._stripe_checkout_find_journal()
+        return res
+
+    # === ACCESS === #
+
+    def _stripe_checkout_check_access(self):
+        """Let billing admins act on the providers of their companies.
+
+        :raise AccessError: If the user is no billing admin or the provider is out of their reach.
+        """
+        if not self.env.user.has_group('account.group_account_manager'):
+            raise AccessError(self.env._("Only billing admins can manage online payments."))
+        self.check_access('read')
+
+    # === GETTERS === #
+
+    @api.model
+    def _stripe_checkout_get_edition(self):
+        """Return the edition this database runs as.
+
+        The operator's word (environment, then configuration file) is final; without it the system
+        parameter counts.
+
+        :return: `'enterprise'` or `'community'`.
+        :rtype: str
+        """
+        parameter = self.env['ir.config_parameter'].sudo().get_param
+        candidates = (
+            os.environ.get('STRIPE_CHECKOUT_EDITION'),
+            config.get('stripe_checkout_edition'),
+            parameter('payment_stripe_checkout.edition'),
+        )
+        for edition in candidates:
+            if edition in EDITIONS:
+                return edition
+        return 'enterprise'
+
+    @api.model
+    def _stripe_checkout_get_for_company(self, company):
+        """Return the provider through which a company takes payments.
+
+        A branch uses the connection of its parent.
+
+        :param res.company company: The company.
+        :return: The provider, connected or not; empty if there is none.
+        :rtype: payment.provider
+        """
+        return self.search(
+            [
+                ('code', '=', PROVIDER_CODE),
+                *self._check_company_domain(company),
+            ],
+            limit=1,
+            order='state desc, id',
+        )
+
+    def _stripe_checkout_is_connected(self):
+        """Tell whether Stripe can be asked about the payments of the provider.
+
+        :rtype: bool
+        """
+        return bool(
+            self
+            and self.state in ('test', 'enabled')
+            and self.sudo().stripe_checkout_secret_key  # The key is readable by nobody.
+        )
+
+    def _stripe_checkout_takes_payments(self):
+        """Tell whether new payments can be started through the provider.
+
+        :rtype: bool
+        """
+        return (
+            self._stripe_checkout_is_connected()
+            and not self.stripe_checkout_disconnecting
+            and self._stripe_checkout_get_edition() == 'enterprise'
+        )
+
+    def _stripe_checkout_get_mode(self):
+        """Return the mode of the keys, `'live'` or `'test'`.
+
+        :rtype: str
+        """
+        return 'live' if self.state == 'enabled' else 'test'

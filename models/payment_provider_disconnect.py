@@ -1,0 +1,176 @@
+"""Disconnecting: at once, or when the last bank debit has come to an end."""
+
+import stripe
+
+from odoo import models
+from odoo.exceptions import UserError
+
+
+class PaymentProvider(models.Model):
+    _inherit = 'payment.provider'
+
+    # === WHAT IS RUNNING === #
+
+    def _stripe_checkout_get_running(self, state):
+        """Return the transactions of the provider whose sessions have not ended.
+
+        :param str state: `'draft'` (can be paid) or `'pending'` (a bank debit is under way).
+        :rtype: payment.transaction
+        """
+        self.ensure_one()
+        transactions_sudo = self.env['payment.transaction'].sudo()
+        return transactions_sudo.search([
+            ('provider_id', '=', self.id),
+            ('state', '=', state),
+            ('operation', '=', 'online_redirect'),
+        ])
+
+    def _stripe_checkout_count_running(self):
+        """Return the number of open payment pages, and the bank debits under way.
+
+        :rtype: tuple[int, payment.transaction]
+        """
+        opened = self._stripe_checkout_get_running('draft').filtered('stripe_checkout_session_id')
+        return len(opened), self._stripe_checkout_get_running('pending')
+
+    # === STEPS === #
+
+    def _stripe_checkout_end_sessions(self):
+        """Expire the open sessions; one that turns out to be paid is settled.
+
+        :raise UserError: If Stripe cannot be reached: a session could be paid unnoticed then.
+        """
+        try:
+            self._stripe_checkout_get_running('draft')._stripe_checkout_retire()
+        except (stripe.AuthenticationError, stripe.PermissionError):
+            # With a dead key nothing can be ended; Stripe ends the sessions itself within a day.
+            self._stripe_checkout_get_running('draft')._set_canceled()
+        except stripe.StripeError as error:
+            raise UserError(self._stripe_checkout_describe_error(error)) from None
+
+    def _stripe_checkout_give_debits_up(self):
+        """Turn each bank debit under way into a to-do, and free its invoices."""
+        for tx in self._stripe_checkout_get_running('pending'):
+            tx._stripe_checkout_schedule_follow_up(
+                self.env._("Bank debit to follow up in Stripe"),
+                self.env._(
+                    "A bank debit of %(amount)s (%(intent)s) was under way when Stripe was "
+                    "disconnected. Look in the Stripe Dashboard whether it arrives, and register "
+                    "the payment by hand if it does.",
+                    amount=tx.currency_id.format(tx.amount),
+                    intent=tx.stripe_checkout_payment_intent or tx.reference,
+                ),
+            )
+            tx._set_canceled(self.env._("Stripe was disconnected while the debit was under way."))
+
+    def _stripe_checkout_delete_endpoints(self):
+        """Delete our endpoints at Stripe once the disconnection is stored for good."""
+        for endpoint_id in (
+            self.stripe_checkout_endpoint_id,
+            self.stripe_checkout_former_endpoint_id,
+        ):
+            if endpoint_id:
+                self._stripe_checkout_delete_endpoint_after_commit(endpoint_id)
+
+    def _stripe_checkout_disconnect(self):
+        """Forget the connection; invoices, payments, links, settings and the log stay.
+
+        :raise UserError: If Stripe cannot be reached.
+        """
+        self.ensure_one()
+        self._stripe_checkout_end_sessions()
+        self._stripe_checkout_give_debits_up()
+        self._stripe_checkout_delete_endpoints()
+        account = self.stripe_checkout_account_name or self.stripe_checkout_account_id
+        self.write({
+            'state': 'disabled',
+            'is_published': False,
+            'stripe_checkout_secret_key': False,
+            'stripe_checkout_publishable_key': False,
+            'stripe_checkout_key_hint': False,
+            'stripe_checkout_publishable_key_hint': False,
+            'stripe_checkout_webhook_secret': False,
+            'stripe_checkout_previous_webhook_secret': False,
+            'stripe_checkout_previous_secret_expires_at': False,
+            'stripe_checkout_endpoint_id': False,
+            'stripe_checkout_former_endpoint_id': False,
+            'stripe_checkout_registered_at': False,
+            'stripe_checkout_confirmed_at': False,
+            'stripe_checkout_probed_at': False,
+            'stripe_checkout_undelivered_count': 0,
+            'stripe_checkout_webhook_state': 'none',
+            'stripe_checkout_problem': False,
+            'stripe_checkout_problem_detail': False,
+            'stripe_checkout_account_id': False,
+            'stripe_checkout_account_name': False,
+            'stripe_checkout_connected_at': False,
+            'stripe_checkout_connected_by_id': False,
+            'stripe_checkout_disconnecting': False,
+        })
+        self._stripe_checkout_follow_up_health()
+        self._stripe_checkout_log(
+            self.env._("Disconnected from %(account)s.", account=account or self.env._("Stripe"))
+        )
+
+    def _stripe_checkout_finish_disconnecting(self):
+        """Disconnect the providers that only waited for their last bank debit."""
+        for provider in self.filtered('stripe_checkout_disconnecting'):
+            if not provider._stripe_checkout_get_running('pending'):
+                provider._stripe_checkout_disconnect()
+
+    # === ACTIONS === #
+
+    def action_stripe_checkout_open_disconnect(self):
+        """Ask before disconnecting.
+
+        :rtype: dict
+        """
+        self.ensure_one()
+        self._stripe_checkout_check_access()
+        action = self.env['ir.actions.act_window']._for_xml_id(
+            'payment_stripe_checkout.action_stripe_checkout_disconnect'
+        )
+        return {**action, 'context': {'default_provider_id': self.id}}
+
+    def action_stripe_checkout_disconnect(self, now=False):
+        """Disconnect; while bank debits are under way, not before the last one has ended.
+
+        :param bool now: Whether not to wait: each debit becomes a to-do then.
+        :return: A notification.
+        :rtype: dict
+        :raise UserError: If Stripe is not connected or cannot be reached.
+        """
+        self.ensure_one()
+        self._stripe_checkout_check_access()
+        if not self._stripe_checkout_is_connected():
+            raise UserError(self.env._("Stripe is not connected."))
+        provider_sudo = self.sudo()  # Billing admins cannot write the connection.
+        # Before debits are looked for: a session may turn out to be one that has just begun.
+        provider_sudo._stripe_checkout_end_sessions()
+        if not now and provider_sudo._stripe_checkout_get_running('pending'):
+            provider_sudo.stripe_checkout_disconnecting = True
+            provider_sudo._stripe_checkout_log(
+                self.env._("To be disconnected when the last bank debit has come to an end.")
+            )
+            return self._stripe_checkout_notify(
+                self.env._(
+                    "No new payment is taken. Stripe is disconnected when the last bank debit has "
+                    "come to an end."
+                ),
+                'info',
+            )
+        provider_sudo._stripe_checkout_disconnect()
+        return self._stripe_checkout_notify(self.env._("Stripe is disconnected."))
+
+    def action_stripe_checkout_stay_connected(self):
+        """Take payments again instead of disconnecting after the last bank debit.
+
+        :return: A notification.
+        :rtype: dict
+        """
+        self.ensure_one()
+        self._stripe_checkout_check_manageable()
+        provider_sudo = self.sudo()  # Billing admins cannot write the connection.
+        provider_sudo.stripe_checkout_disconnecting = False
+        provider_sudo._stripe_checkout_log(self.env._("Stays connected."))
+        return self._stripe_checkout_notify(self.env._("Payments are taken again."))

@@ -1,0 +1,393 @@
+"""The true health of a connection: what Stripe says of it, and what really arrives."""
+
+import logging
+from datetime import timedelta
+
+import stripe
+
+from odoo import api, fields, models
+
+from .. import const, utils
+from ..const import HANDLED_EVENTS, PROVIDER_CODE
+from .payment_provider_probe import PROBE_PATIENCE
+
+_logger = logging.getLogger(__name__)
+
+# Without an event for as long, the regular check has Stripe send a probe: a rolled secret shows in
+# nothing else.
+QUIET = timedelta(minutes=20)
+
+# Troubles that are over as soon as an event arrives.
+CURED_BY_DELIVERY = frozenset({'undelivered', 'silent', 'signature', 'unreachable'})
+
+
+class PaymentProvider(models.Model):
+    _inherit = 'payment.provider'
+
+    stripe_checkout_webhook_state = fields.Selection(
+        string="Webhook",
+        selection=[
+            ('none', "Not registered"),
+            ('pending', "Registered, nothing received yet"),
+            ('confirmed', "Confirmed"),
+            ('warning', "Needs attention"),
+        ],
+        default='none',
+        required=True,
+        readonly=True,
+        copy=False,
+    )
+    stripe_checkout_problem = fields.Selection(
+        string="Problem",
+        selection=[
+            ('key', "Key not accepted"),
+            ('permission', "Permission missing"),
+            ('unreachable', "Stripe not reachable"),
+            ('refused', "Address refused by Stripe"),
+            ('deleted', "Endpoint deleted"),
+            ('disabled', "Endpoint disabled"),
+            ('address', "Endpoint with another address"),
+            ('version', "Endpoint with another API version"),
+            ('events', "Endpoint without all events"),
+            ('moved', "Address of the database changed"),
+            ('charges', "Account takes no payments"),
+            ('signature', "Unknown signature"),
+            ('undelivered', "Events not delivered"),
+            ('silent', "No event arrives"),
+        ],
+        readonly=True,
+        copy=False,
+    )
+    stripe_checkout_problem_detail = fields.Char(string="Problem Detail", readonly=True, copy=False)
+    stripe_checkout_webhook_message = fields.Text(
+        string="What To Do", compute='_compute_stripe_checkout_webhook_message'
+    )
+    stripe_checkout_checked_at = fields.Datetime(string="Last Checked", readonly=True, copy=False)
+    stripe_checkout_last_event_at = fields.Datetime(
+        string="Last Event Received", compute='_compute_stripe_checkout_last_event_at'
+    )
+    stripe_checkout_refused_count = fields.Integer(
+        string="Refused Signatures (7 Days)", compute='_compute_stripe_checkout_refused_count'
+    )
+    stripe_checkout_undelivered_count = fields.Integer(
+        string="Undelivered Events",
+        help="Events that Stripe could not deliver since the last one that arrived.",
+        readonly=True,
+        copy=False,
+    )
+
+    # === SHOWN === #
+
+    @api.depends(
+        'stripe_checkout_problem', 'stripe_checkout_problem_detail', 'stripe_checkout_base_url'
+    )
+    def _compute_stripe_checkout_webhook_message(self):
+        for provider in self:
+            provider.stripe_checkout_webhook_message = provider._stripe_checkout_describe_problem()
+
+    def _stripe_checkout_describe_problem(self):
+        """Say in words what is wrong and what to do.
+
+        :return: The message; False if nothing is wrong.
+        :rtype: str|False
+        """
+        if not self.stripe_checkout_problem:
+            return False
+        retry = self.env._("Press Retry Webhook Configuration.")
+        url = self._stripe_checkout_get_webhook_url()
+        later = self.env._("Payments still arrive, some minutes later.")
+        return {
+            'key': self.env._(
+                "Stripe no longer accepts the key. Press Reconnect and paste the new one."
+            ),
+            'permission': self.env._(
+                "The key may not do all that is needed: %(detail)s. Press Reconnect and paste a "
+                "key that may.",
+                detail=self.stripe_checkout_problem_detail,
+            ),
+            'unreachable': self.env._(
+                "%(detail)s Nothing is lost: payments are registered as soon as Stripe answers "
+                "again. Press Test Connection to ask it now.",
+                detail=self.stripe_checkout_problem_detail,
+            ),
+            'refused': self.env._(
+                "Stripe does not take the address of this database: %(detail)s Set the system "
+                "parameter web.base.url to an address that Stripe can reach, then press Retry "
+                "Webhook Configuration.",
+                detail=self.stripe_checkout_problem_detail,
+            )
+            + f' {later}',
+            'deleted': self.env._("The webhook endpoint is gone at Stripe.") + f' {retry}',
+            'disabled': self.env._("The webhook endpoint is disabled at Stripe.") + f' {retry}',
+            'address': self.env._("The webhook endpoint has another address at Stripe.")
+            + f' {retry}',
+            'version': self.env._("The webhook endpoint has another API version at Stripe.")
+            + f' {retry}',
+            'events': self.env._("Stripe does not send all events that are needed.") + f' {retry}',
+            'moved': self.env._(
+                "The address of this database is now %(new)s. Stripe and the payment links use "
+                "%(known)s. If the new one is right, press Retry Webhook Configuration. If not, "
+                "an administrator can press Freeze Address, which keeps the one that is known.",
+                new=self.stripe_checkout_problem_detail,
+                known=self.stripe_checkout_base_url,
+            ),
+            'charges': self.env._(
+                "Stripe does not let this account take payments. Complete the account in the "
+                "Stripe Dashboard."
+            ),
+            'signature': self.env._(
+                "Events arrive with a signature that is not known here, as after the signing "
+                "secret was rolled at Stripe."
+            )
+            + f' {retry} {later}',
+            'undelivered': self.env._(
+                "Stripe could not deliver %(detail)s events. Check that %(url)s can be reached "
+                "from the internet, then press Test Connection.",
+                detail=self.stripe_checkout_problem_detail,
+                url=url,
+            )
+            + f' {later}',
+            'silent': self.env._(
+                "No event arrives from Stripe. Check that %(url)s can be reached from the "
+                "internet, then press Test Connection.",
+                url=url,
+            )
+            + f' {later}',
+        }[self.stripe_checkout_problem]
+
+    def _compute_stripe_checkout_last_event_at(self):
+        # In sudo mode: the log is shown to billing staff, its newest entry to billing admins.
+        rows = (
+            self
+            .env['stripe.event']
+            .sudo()
+            ._read_group(
+                [('provider_id', 'in', self.ids), ('source', '=', 'webhook')],
+                ['provider_id'],
+                ['create_date:max'],
+            )
+        )
+        latest = dict(rows)
+        for provider in self:
+            provider.stripe_checkout_last_event_at = latest.get(provider)
+
+    def _compute_stripe_checkout_refused_count(self):
+        refusals_sudo = self.env['stripe.webhook.refusal'].sudo()  # Readable by nobody, counted.
+        counts = refusals_sudo._count_since(self, fields.Datetime.now() - timedelta(days=7))
+        for provider in self:
+            provider.stripe_checkout_refused_count = counts.get(provider, 0)
+
+    # === CHECK === #
+
+    @api.model
+    def _cron_stripe_checkout_check_webhook(self):
+        """Compare each connection with what Stripe says, and tell billing admins of trouble."""
+        providers = self.search([('code', '=', PROVIDER_CODE), ('state', '!=', 'disabled')])
+        for number, provider in enumerate(providers, start=1):
+            if provider._stripe_checkout_is_connected():
+                provider._stripe_checkout_check_health()
+                if provider._stripe_checkout_is_quiet():
+                    provider._stripe_checkout_try_probe()
+            self.env['ir.cron']._commit_progress(1, remaining=len(providers) - number)
+
+    def _stripe_checkout_is_quiet(self):
+        """Tell whether no event arrived lately, and no probe is under way.
+
+        :rtype: bool
+        """
+        since = fields.Datetime.now() - QUIET
+        return not any(
+            moment and moment > since
+            for moment in (self.stripe_checkout_last_event_at, self.stripe_checkout_probed_at)
+        )
+
+    def _stripe_checkout_check_health(self):
+        """Ask Stripe how the connection is, and keep the answer."""
+        self.ensure_one()
+        self.invalidate_recordset(['stripe_checkout_last_event_at'])
+        problem, detail = self._stripe_checkout_find_problem()
+        self.write({
+            'stripe_checkout_checked_at': fields.Datetime.now(),
+            **self._stripe_checkout_prepare_health(
+                problem, detail, confirmed=bool(self.stripe_checkout_confirmed_at)
+            ),
+        })
+        self._stripe_checkout_follow_up_health()
+
+    def _stripe_checkout_prepare_health(self, problem, detail=False, confirmed=False):
+        """Prepare the values of a state of health.
+
+        :param str|None problem: The problem, None if there is none.
+        :param str detail: What belongs into its message.
+        :param bool confirmed: Whether an event arrived since the endpoint was registered.
+        :rtype: dict
+        """
+        state = 'warning' if problem else 'confirmed' if confirmed else 'pending'
+        return {
+            'stripe_checkout_webhook_state': state,
+            'stripe_checkout_problem': problem or False,
+            'stripe_checkout_problem_detail': detail or False,
+        }
+
+    def _stripe_checkout_is_cured_by_delivery(self):
+        """Tell whether an event that arrives proves that the webhook is well.
+
+        :rtype: bool
+        """
+        return self.stripe_checkout_webhook_state == 'pending' or (
+            self.stripe_checkout_webhook_state == 'warning'
+            and self.stripe_checkout_problem in CURED_BY_DELIVERY
+        )
+
+    def _stripe_checkout_find_problem(self):
+        """Look for trouble, the worst first.
+
+        :return: The problem (None if there is none), and what belongs into its message.
+        :rtype: tuple[str|None, str|None]
+        """
+        try:
+            problem = self._stripe_checkout_find_endpoint_problem()
+            undelivered = self._stripe_checkout_count_undelivered()
+            self._stripe_checkout_drop_former_endpoint()
+        except stripe.AuthenticationError:
+            return 'key', None
+        except stripe.PermissionError as error:
+            return 'permission', ', '.join(utils.find_permissions(error.user_message))
+        except stripe.APIConnectionError:
+            return 'unreachable', self.env._("Stripe could not be reached at the last check.")
+        except stripe.StripeError as error:
+            return 'unreachable', self._stripe_checkout_describe_error(error)
+        self.stripe_checkout_undelivered_count = undelivered
+        if problem:
+            same = problem == self.stripe_checkout_problem
+            return problem, self.stripe_checkout_problem_detail if same else None
+        if self._stripe_checkout_has_moved():
+            return 'moved', self._stripe_checkout_read_address()
+        if not self.stripe_checkout_charges_enabled:
+            return 'charges', None
+        return self._stripe_checkout_find_delivery_problem(undelivered)
+
+    def _stripe_checkout_find_endpoint_problem(self):
+        """Compare the endpoint at Stripe with ours, and read whether the account takes payments.
+
+        :return: The problem, None if there is none.
+        :rtype: str|None
+        :raise stripe.StripeError: If Stripe cannot be asked.
+        """
+        client = self._stripe_checkout_get_client()
+        account = self._stripe_checkout_read_account(client)
+        self.stripe_checkout_charges_enabled = account.get('charges_enabled', True)
+        if not self.stripe_checkout_endpoint_id:
+            return self.stripe_checkout_problem or 'deleted'
+        try:
+            endpoint = client.v1.webhook_endpoints.retrieve(self.stripe_checkout_endpoint_id)
+        except stripe.InvalidRequestError as error:
+            if error.http_status != 404:
+                raise
+            return 'deleted'
+        events = set(endpoint.enabled_events)
+        if endpoint.status != 'enabled':
+            return 'disabled'
+        if endpoint.url != self._stripe_checkout_get_webhook_url():
+            return 'address'
+        if endpoint.api_version != const.API_VERSION:
+            return 'version'
+        if '*' not in events and not events.issuperset(HANDLED_EVENTS):
+            return 'events'
+        return None
+
+    def _stripe_checkout_count_undelivered(self):
+        """Count the events that Stripe could not deliver since the last one that arrived.
+
+        :return: The number, 100 at most.
+        :rtype: int
+        :raise stripe.StripeError: If Stripe cannot be asked.
+        """
+        since = max(
+            moment
+            for moment in (
+                self.stripe_checkout_last_event_at,
+                self.stripe_checkout_registered_at,
+                self.stripe_checkout_connected_at,
+            )
+            if moment
+        )
+        events = self._stripe_checkout_get_client().v1.events.list({
+            'types': sorted(HANDLED_EVENTS),
+            'delivery_success': False,
+            # What is younger may just be on its way.
+            'created': {
+                'gte': utils.to_timestamp(since),
+                'lt': utils.to_timestamp(fields.Datetime.now() - PROBE_PATIENCE),
+            },
+            'limit': 100,
+        })
+        return sum(self._stripe_checkout_is_event_ours(event) for event in events.to_dict()['data'])
+
+    def _stripe_checkout_find_delivery_problem(self, undelivered):
+        """Say why no event arrives, if none does.
+
+        :param int undelivered: How many events Stripe could not deliver.
+        :rtype: tuple[str|None, str|None]
+        """
+        probed_at, last = self.stripe_checkout_probed_at, self.stripe_checkout_last_event_at
+        silent = bool(
+            probed_at
+            and probed_at < fields.Datetime.now() - PROBE_PATIENCE
+            and (not last or last < probed_at)
+        )
+        if not undelivered and not silent:
+            return None, None
+        since = last or self.stripe_checkout_registered_at or self.stripe_checkout_connected_at
+        refusals_sudo = self.env['stripe.webhook.refusal'].sudo()
+        if refusals_sudo._count_since(self, since):
+            return 'signature', None
+        if undelivered:
+            return 'undelivered', str(undelivered)
+        return 'silent', None
+
+    # === TO-DO === #
+
+    def _stripe_checkout_follow_up_health(self):
+        """Give billing admins one to-do while something is wrong, and take it off again."""
+        self.ensure_one()
+        activity_type = 'payment_stripe_checkout.mail_activity_type_health'
+        if self.stripe_checkout_webhook_state != 'warning':
+            self.activity_unlink([activity_type])
+            return
+        message = self._stripe_checkout_describe_problem()
+        present = self.activity_search([activity_type])
+        if present:
+            if present.sudo().filtered(lambda activity: message not in (activity.note or '')):
+                present.sudo().note = message
+            return
+        self.activity_schedule(
+            activity_type,
+            summary=self.env._("Online payments need attention"),
+            note=message,
+            user_id=self._stripe_checkout_get_follow_up_user().id,
+        )
+
+    # === ACTIONS === #
+
+    def action_stripe_checkout_test_connection(self):
+        """Ask Stripe how the connection is, and have it send an event.
+
+        :return: A notification, which says what is wrong if something is.
+        :rtype: dict
+        """
+        self.ensure_one()
+        self._stripe_checkout_check_manageable()
+        provider_sudo = self.sudo()  # Billing admins cannot read the key.
+        provider_sudo._stripe_checkout_check_health()
+        if provider_sudo.stripe_checkout_problem not in ('key', 'unreachable', 'permission'):
+            provider_sudo._stripe_checkout_try_probe()
+        if provider_sudo.stripe_checkout_problem:
+            return self._stripe_checkout_notify(self._stripe_checkout_describe_problem(), 'danger')
+        return self._stripe_checkout_notify(
+            self.env._(
+                "Stripe answers, in %(mode)s mode. It was asked to send an event, which shows here "
+                "when it arrives.",
+                mode=provider_sudo._stripe_checkout_get_mode(),
+            )
+        )

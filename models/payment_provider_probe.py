@@ -1,0 +1,111 @@
+"""The probe: a session that nobody pays, made and expired so that Stripe sends an event."""
+
+import logging
+import secrets
+from datetime import timedelta
+
+import stripe
+
+from odoo import fields, models
+
+from .. import const, utils
+
+_logger = logging.getLogger(__name__)
+
+# Above the smallest amount of every currency, and exact in every currency's units.
+PROBE_AMOUNT = 20_000  # minor units
+
+PROBE_PATIENCE = timedelta(minutes=3)  # An event that took longer did not find its way.
+
+
+class PaymentProvider(models.Model):
+    _inherit = 'payment.provider'
+
+    stripe_checkout_probed_at = fields.Datetime(string="Last Probe", readonly=True, copy=False)
+
+    def _stripe_checkout_send_probe(self):
+        """Have Stripe send an event, so that no client is needed to see whether events arrive.
+
+        The event of the expired session proves the way from Stripe's endpoint to our ledger.
+
+        :raise stripe.StripeError: If Stripe does not take the session.
+        """
+        self._stripe_checkout_prepare_probe()()
+        self._stripe_checkout_note_probe()
+
+    def _stripe_checkout_send_probe_after_commit(self):
+        """Have Stripe send an event once what its signature is checked with is stored for good.
+
+        The event is here within the second: sent before, it would be refused.
+        """
+        send_probe = self._stripe_checkout_prepare_probe()
+        self._stripe_checkout_note_probe()
+        provider_id = self.id
+
+        @self.env.cr.postcommit.add
+        def send_safely():
+            try:
+                send_probe()
+            except stripe.StripeError as error:
+                # The next check of the health says why.
+                _logger.warning(
+                    "Could not send a probe for provider %s: %s",
+                    provider_id,
+                    utils.redact(str(error)),
+                )
+
+    def _stripe_checkout_prepare_probe(self):
+        """Return the function that sends a probe; it needs no database.
+
+        :return: A function, which raises `stripe.StripeError` if Stripe does not take the session.
+        """
+        self.ensure_one()
+        sessions = self._stripe_checkout_get_client().v1.checkout.sessions
+        database_uuid = self.env['ir.config_parameter'].sudo().get_param('database.uuid')
+        parameters = {
+            'mode': 'payment',
+            'line_items': [
+                {
+                    'quantity': 1,
+                    'price_data': {
+                        'currency': self.company_id.currency_id.name.lower(),
+                        'unit_amount': PROBE_AMOUNT,
+                        'product_data': {'name': "Test of the connection; nobody pays this"},
+                    },
+                }
+            ],
+            'success_url': f'{self.stripe_checkout_base_url}/my',
+            'metadata': {
+                const.METADATA_DATABASE: database_uuid,
+                const.METADATA_PROVIDER: str(self.id),
+                const.METADATA_PROBE: '1',
+            },
+        }
+
+        def send_probe():
+            options = {'idempotency_key': f'probe-{secrets.token_hex(16)}'}
+            sessions.expire(sessions.create(parameters, options).id)
+
+        return send_probe
+
+    def _stripe_checkout_note_probe(self):
+        """Note that a probe was sent, and have the health checked once it should have arrived."""
+        now = fields.Datetime.now()
+        self.stripe_checkout_probed_at = now
+        cron = self.env.ref(
+            'payment_stripe_checkout.ir_cron_check_webhook', raise_if_not_found=False
+        )
+        if cron:
+            cron.sudo()._trigger(at=now + PROBE_PATIENCE + timedelta(seconds=1))
+
+    def _stripe_checkout_try_probe(self):
+        """Send a probe, and leave it to the next check of the health to say why it failed.
+
+        :return: Whether Stripe took it.
+        :rtype: bool
+        """
+        try:
+            self._stripe_checkout_send_probe()
+        except stripe.StripeError:
+            return False
+        return True

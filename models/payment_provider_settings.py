@@ -1,0 +1,326 @@
+"""What a billing admin sets, and what the view of the online payments shows beside it."""
+
+import pytz
+
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, ValidationError
+
+from .. import const
+from ..const import HANDLED_EVENTS, PROVIDER_CODE
+
+# What a billing admin may write without being an administrator of the system.
+SETTINGS_FIELDS = frozenset({
+    'stripe_checkout_link_expiration',
+    'stripe_checkout_link_custom_hours',
+    'stripe_checkout_links_in_emails',
+    'stripe_checkout_send_confirmations',
+    'stripe_checkout_allow_partial',
+    'stripe_checkout_minimum_amount',
+    'stripe_checkout_tz',
+    'stripe_checkout_user_id',
+    'stripe_checkout_event_retention',
+    'stripe_checkout_reminders',
+    'stripe_checkout_reminder_before',
+    'stripe_checkout_reminder_after',
+    'stripe_checkout_fee_account_id',
+    'stripe_checkout_dispute_account_id',
+    'stripe_checkout_payout_account_id',
+    'stripe_checkout_classify_account_id',
+    'stripe_checkout_fee_mode',
+})
+
+MINIMUM_RETENTION = 31  # days
+
+
+class PaymentProvider(models.Model):
+    # The chatter is the audit trail: who changed which setting or key, and when.
+    _name = 'payment.provider'
+    _inherit = ['payment.provider', 'mail.thread', 'mail.activity.mixin']
+
+    stripe_checkout_link_expiration = fields.Selection(
+        string="Payment Link Expiration",
+        selection=[
+            ('24', "24 hours"),
+            ('48', "48 hours"),
+            ('72', "72 hours"),
+            ('168', "1 week"),
+            ('336', "2 weeks"),
+            ('720', "30 days"),
+            ('custom', "Custom"),
+        ],
+        default='72',
+        required=True,
+        tracking=True,
+    )
+    stripe_checkout_link_custom_hours = fields.Integer(
+        string="Custom Hours", default=72, tracking=True
+    )
+    stripe_checkout_links_in_emails = fields.Boolean(
+        string="Payment Links in Invoice E-mails",
+        help="Put a button that leads to Stripe Checkout into the e-mails that send an invoice.",
+        default=True,
+        tracking=True,
+    )
+    stripe_checkout_send_confirmations = fields.Boolean(
+        string="Payment Confirmations",
+        help="Thank the client by e-mail, with a receipt, once a payment is booked.",
+        default=True,
+        tracking=True,
+    )
+    stripe_checkout_tz = fields.Selection(
+        string="Booking Time Zone",
+        help="A payment is booked on the day that it is in this time zone when Stripe captures it.",
+        selection='_stripe_checkout_list_time_zones',
+        default=lambda self: self.env.user.tz or 'UTC',
+        required=True,
+        tracking=True,
+    )
+    stripe_checkout_user_id = fields.Many2one(
+        'res.users',
+        string="Payments Follow-up",
+        help="Who receives the to-dos about payments that need a person.",
+        copy=False,
+        tracking=True,
+    )
+    stripe_checkout_event_retention = fields.Integer(
+        string="Keep Events (Days)",
+        help="Processed and ignored events are removed from the log after this many days.",
+        default=90,
+        tracking=True,
+    )
+    stripe_checkout_edition = fields.Selection(
+        string="Edition",
+        selection=[('enterprise', "Enterprise"), ('community', "Community")],
+        compute='_compute_stripe_checkout_edition',
+    )
+    stripe_checkout_mode = fields.Selection(
+        string="Mode",
+        selection=[('test', "Test"), ('live', "Live")],
+        compute='_compute_stripe_checkout_mode',
+    )
+    stripe_checkout_handled_events = fields.Text(
+        string="Events", compute='_compute_stripe_checkout_handled_events'
+    )
+    stripe_checkout_checklist = fields.Html(
+        string="Checklist", compute='_compute_stripe_checkout_checklist', sanitize=False
+    )
+
+    @api.model
+    def _stripe_checkout_list_time_zones(self):
+        return self.env['res.partner']._fields['tz']._description_selection(self.env)
+
+    @api.constrains('stripe_checkout_link_expiration', 'stripe_checkout_link_custom_hours')
+    def _check_stripe_checkout_link_hours(self):
+        for provider in self.filtered(lambda p: p.code == PROVIDER_CODE):
+            hours = provider._stripe_checkout_get_link_hours()
+            if not const.LINK_MINIMUM_HOURS <= hours <= const.LINK_MAXIMUM_HOURS:
+                raise ValidationError(
+                    self.env._(
+                        "A payment link can live from %(minimum)s to %(maximum)s hours.",
+                        minimum=const.LINK_MINIMUM_HOURS,
+                        maximum=const.LINK_MAXIMUM_HOURS,
+                    )
+                )
+
+    @api.constrains('stripe_checkout_event_retention')
+    def _check_stripe_checkout_event_retention(self):
+        # Stripe lists its events of the last 30 days: none of those may be taken for new.
+        if any(provider.stripe_checkout_event_retention < MINIMUM_RETENTION for provider in self):
+            raise ValidationError(
+                self.env._("Events have to be kept for %(days)s days.", days=MINIMUM_RETENTION)
+            )
+
+    def write(self, vals):
+        """Override of `payment`: a billing admin writes settings, never the connection.
+
+        :raise AccessError: If a user who does not administer the system writes anything else.
+        """
+        is_restricted = not self.env.su and not self.env.user.has_group('base.group_system')
+        if is_restricted and set(vals) - SETTINGS_FIELDS:
+            raise AccessError(
+                self.env._(
+                    "Only the settings of online payments can be changed here. Use Connect for the "
+                    "rest."
+                )
+            )
+        return super().write(vals)
+
+    # === SHOWN === #
+
+    def _stripe_checkout_get_link_hours(self):
+        """Return how long a payment link lives once it is handed out, in hours.
+
+        :rtype: int
+        """
+        self.ensure_one()
+        if self.stripe_checkout_link_expiration == 'custom':
+            return self.stripe_checkout_link_custom_hours
+        return int(self.stripe_checkout_link_expiration)
+
+    def _stripe_checkout_get_day(self, moment):
+        """Return the day that it is at a moment in the time zone in which payments are booked.
+
+        :param datetime moment: The moment, naive UTC.
+        :rtype: date
+        """
+        time_zone = pytz.timezone(self.stripe_checkout_tz or 'UTC')
+        return pytz.utc.localize(moment).astimezone(time_zone).date()
+
+    def _compute_stripe_checkout_edition(self):
+        self.stripe_checkout_edition = self._stripe_checkout_get_edition()
+
+    @api.depends('state')
+    def _compute_stripe_checkout_mode(self):
+        for provider in self:
+            provider.stripe_checkout_mode = provider._stripe_checkout_get_mode()
+
+    def _compute_stripe_checkout_handled_events(self):
+        self.stripe_checkout_handled_events = '\n'.join(sorted(HANDLED_EVENTS))
+
+    @api.depends(lambda self: ['stripe_checkout_webhook_state', 'state', *sorted(SETTINGS_FIELDS)])
+    def _compute_stripe_checkout_checklist(self):
+        for provider in self:
+            provider.stripe_checkout_checklist = self.env['ir.qweb']._render(
+                'payment_stripe_checkout.settings_checklist',
+                {'lines': provider._stripe_checkout_list_checklist()},
+            )
+
+    def _stripe_checkout_list_checklist(self):
+        """Return the operating checklist, each line with whether it is done.
+
+        Computed from what is stored: no call to Stripe.
+
+        :return: The text of each line, whether it is ticked, and a hint.
+        :rtype: list[tuple[str, bool, str]]
+        """
+        self.ensure_one()
+        provider = self.sudo()  # Billing admins cannot read the key.
+        hours = provider._stripe_checkout_get_link_hours()
+        connected = provider._stripe_checkout_is_connected()
+        moved = provider._stripe_checkout_has_moved()
+        overdue = self._stripe_checkout_count_overdue()
+        return [
+            (
+                self.env._("Stripe is connected and the webhook is confirmed"),
+                connected and provider.stripe_checkout_webhook_state == 'confirmed',
+                '',
+            ),
+            (
+                self.env._("Payment links live as long as clients take to pay"),
+                1 <= hours <= const.LINK_MAXIMUM_HOURS,
+                self.env._("%(hours)s hours", hours=hours),
+            ),
+            (
+                self.env._("Invoice e-mails carry a payment link"),
+                provider.stripe_checkout_links_in_emails,
+                '',
+            ),
+            (
+                self.env._("Clients receive a payment confirmation"),
+                provider.stripe_checkout_send_confirmations,
+                '',
+            ),
+            (
+                self.env._("The address of this database is the one that Stripe knows"),
+                connected and not moved,
+                provider.stripe_checkout_base_url if connected else '',
+            ),
+            (
+                self.env._("No invoice is overdue"),
+                not overdue,
+                self.env._("%(count)s to remind of", count=overdue) if overdue else '',
+            ),
+        ]
+
+    def _stripe_checkout_count_overdue(self):
+        """Return how many customer invoices of the company are overdue and unpaid.
+
+        :rtype: int
+        """
+        self.ensure_one()
+        return self.env['account.move'].search_count([
+            ('company_id', '=', self.company_id.id),
+            ('move_type', '=', 'out_invoice'),
+            ('state', '=', 'posted'),
+            ('payment_state', 'in', ('not_paid', 'partial')),
+            ('invoice_date_due', '<', fields.Date.context_today(self)),
+        ])
+
+    def _stripe_checkout_get_follow_up_user(self):
+        """Return who receives the to-dos about payments that need a person.
+
+        :rtype: res.users
+        """
+        self.ensure_one()
+        return self.stripe_checkout_user_id or self.env.ref('base.user_admin')
+
+    # === ACTIONS === #
+
+    @api.model
+    def action_stripe_checkout_open_settings(self):
+        """Open the online payments of the current company.
+
+        :rtype: dict
+        """
+        self.browse()._stripe_checkout_check_access()
+        # In sudo mode: the provider of a company may have to be made first.
+        provider_sudo = self.sudo()._stripe_checkout_ensure_provider(self.env.company)
+        return provider_sudo._stripe_checkout_get_settings_action()
+
+    def _stripe_checkout_get_settings_action(self):
+        """Return the action that shows the online payments of the provider's company."""
+        self.ensure_one()
+        action = self.env['ir.actions.act_window']._for_xml_id(
+            'payment_stripe_checkout.action_stripe_checkout_settings'
+        )
+        return {**action, 'res_id': self.id}
+
+    def action_stripe_checkout_open_overdue(self):
+        """Open the overdue invoices of the company.
+
+        :rtype: dict
+        """
+        self.ensure_one()
+        self._stripe_checkout_check_access()
+        action = self.env['ir.actions.act_window']._for_xml_id(
+            'account.action_move_out_invoice_type'
+        )
+        return {**action, 'context': {'search_default_late': 1, 'default_move_type': 'out_invoice'}}
+
+    def action_stripe_checkout_freeze_address(self):
+        """Keep Odoo from changing its address at the next login of an administrator.
+
+        :return: A notification.
+        :rtype: dict
+        :raise AccessError: If the user is no administrator: the address is the whole system's.
+        """
+        self.ensure_one()
+        if not self.env.user.has_group('base.group_system'):
+            raise AccessError(self.env._("Only administrators can freeze the address."))
+        parameters = self.env['ir.config_parameter'].sudo()
+        parameters.set_param('web.base.url', self.stripe_checkout_base_url)
+        parameters.set_param('web.base.url.freeze', 'True')
+        self.sudo()._stripe_checkout_check_health()
+        return self._stripe_checkout_notify(
+            self.env._(
+                "The address stays %(address)s from now on.", address=self.stripe_checkout_base_url
+            )
+        )
+
+    def _stripe_checkout_notify(self, message, kind='success'):
+        """Build the action that shows a message and refreshes the view.
+
+        :param str message: The message.
+        :param str kind: `'success'`, `'info'`, `'warning'` or `'danger'`.
+        :rtype: dict
+        """
+        return {
+            'type': 'ir.actions.client',
+            'tag': 'display_notification',
+            'params': {
+                'type': kind,
+                'message': message,
+                'sticky': kind in ('warning', 'danger'),
+                'next': {'type': 'ir.actions.client', 'tag': 'soft_reload'},
+            },
+        }

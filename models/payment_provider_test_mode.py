@@ -1,0 +1,45 @@
+"""Test mode that cannot be mistaken: its payments, and the way to take them out of the books."""
+
+from odoo import fields, models
+
+
+class PaymentProvider(models.Model):
+    _inherit = 'payment.provider'
+
+    stripe_checkout_test_payment_count = fields.Integer(
+        string="Test Payments in the Books", compute='_compute_stripe_checkout_test_payment_count'
+    )
+
+    def _compute_stripe_checkout_test_payment_count(self):
+        for provider in self:
+            provider.stripe_checkout_test_payment_count = len(
+                provider._stripe_checkout_get_test_payments()
+            )
+
+    def _stripe_checkout_get_test_payments(self):
+        """Return the payments of test mode that are still in the books.
+
+        :rtype: account.payment
+        """
+        self.ensure_one()
+        payments = self.env['account.payment'].search([
+            ('journal_id.stripe_checkout_mode', '=', 'test'),
+            ('company_id', 'child_of', self.company_id.id),
+            ('stripe_checkout_payment_intent', '!=', False),
+            ('move_id.state', '=', 'posted'),
+        ])
+        return payments.filtered(lambda payment: not payment.move_id.reversal_move_ids)
+
+    def action_stripe_checkout_open_reverse_tests(self):
+        """List the test payments in the books, with the way to reverse them.
+
+        :rtype: dict
+        """
+        self.ensure_one()
+        self._stripe_checkout_check_access()
+        action = self.env['ir.actions.act_window']._for_xml_id(
+            'payment_stripe_checkout.action_stripe_checkout_reverse_tests'
+        )
+        # Made here: on a record that is not stored yet, payments show without their numbers.
+        wizard = self.env['stripe.checkout.reverse.tests'].create({'provider_id': self.id})
+        return {**action, 'res_id': wizard.id, 'context': {'default_provider_id': self.id}}

@@ -1,0 +1,118 @@
+"""Events that Stripe could not deliver, fetched and put into the ledger like delivered ones."""
+
+import logging
+from datetime import timedelta
+
+import stripe
+
+from odoo import fields, models
+
+from .. import const, utils
+from ..const import HANDLED_EVENTS
+
+_logger = logging.getLogger(__name__)
+
+PAGES_PER_RUN = 3
+PAGE_SIZE = 100
+
+# What is younger may just be on its way.
+PATIENCE = timedelta(minutes=2)
+
+
+class PaymentProvider(models.Model):
+    _inherit = 'payment.provider'
+
+    stripe_checkout_undelivered_cursor = fields.Char(
+        string="Undelivered Events Read Up To",
+        help="The event after which the sweep goes on, where it could not read all in one run.",
+        readonly=True,
+        copy=False,
+    )
+
+    def _stripe_checkout_fetch_undelivered(self):
+        """Store the events that Stripe could not deliver; the queue works them off.
+
+        A few pages in each run, newest first; the next run goes on where this one stopped.
+
+        :raise stripe.StripeError: If Stripe cannot be asked.
+        """
+        self.ensure_one()
+        parameters = {
+            'types': sorted(HANDLED_EVENTS),
+            'delivery_success': False,
+            'created': {'lt': utils.to_timestamp(fields.Datetime.now() - PATIENCE)},
+            'limit': PAGE_SIZE,
+        }
+        cursor = self.stripe_checkout_undelivered_cursor
+        for _page in range(PAGES_PER_RUN):
+            page = self._stripe_checkout_list_events(parameters, cursor)
+            self._stripe_checkout_store_undelivered(page['data'])
+            cursor = page['data'][-1]['id'] if page['has_more'] else False
+            if not cursor:
+                break
+        if cursor != self.stripe_checkout_undelivered_cursor:
+            self.stripe_checkout_undelivered_cursor = cursor
+
+    def _stripe_checkout_list_events(self, parameters, cursor):
+        """Read one page of events, from the newest one if the cursor has left Stripe's memory."""
+        events = self._stripe_checkout_get_client().v1.events
+        if cursor:
+            try:
+                return events.list({**parameters, 'starting_after': cursor}).to_dict()
+            except stripe.InvalidRequestError:
+                # Stripe keeps events for 30 days: https://docs.stripe.com/api/events
+                _logger.info("Stripe has forgotten event %s; reading from the newest", cursor)
+        return events.list(parameters).to_dict()
+
+    def _stripe_checkout_store_undelivered(self, events):
+        """Store the events that are ours and not known, in the order in which they happened.
+
+        :param list[dict] events: Stripe's events, newest first.
+        """
+        Event = self.env['stripe.event'].sudo()
+        known = set(
+            Event.search([
+                ('provider_id', '=', self.id),
+                ('event_id', 'in', [event['id'] for event in events]),
+            ]).mapped('event_id')
+        )
+        stored = False
+        for event in reversed(events):
+            if event['id'] not in known and self._stripe_checkout_is_event_ours(event):
+                payload = Event._reduce(event)
+                stored |= Event._store(self, event, payload, source='sweep')
+        if stored:
+            Event._wake_queue()
+
+    def _stripe_checkout_is_event_ours(self, event):
+        """Tell whether an event speaks of what this database made through this provider.
+
+        :param dict event: Stripe's event.
+        :rtype: bool
+        """
+        subject = event['data']['object']
+        if self._stripe_checkout_is_ours(subject) or subject.get('object') == 'payout':
+            return True  # Payouts are of the whole balance, whoever has filled it.
+        # Refunds and disputes made at Stripe carry nothing of ours but the payment they are of.
+        transactions_sudo = self.env['payment.transaction'].sudo()
+        return bool(subject.get('payment_intent')) and bool(
+            transactions_sudo.search_count(
+                [
+                    ('provider_id', '=', self.id),
+                    ('stripe_checkout_payment_intent', '=', subject['payment_intent']),
+                ],
+                limit=1,
+            )
+        )
+
+    def _stripe_checkout_is_ours(self, subject):
+        """Tell whether an object at Stripe was made by this database for this provider.
+
+        :param dict|str|None subject: Stripe's object, with its metadata.
+        :rtype: bool
+        """
+        metadata = (subject.get('metadata') if isinstance(subject, dict) else None) or {}
+        database_uuid = self.env['ir.config_parameter'].sudo().get_param('database.uuid')
+        return metadata.get(const.METADATA_DATABASE) == database_uuid and metadata.get(
+            const.METADATA_PROVIDER
+        ) == str(self.id)

@@ -1,0 +1,345 @@
+"""The webhook endpoint of a provider: registered at Stripe, replaced without a gap, its secrets."""
+
+import logging
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import psycopg2
+import stripe
+
+from odoo import fields, models
+from odoo.exceptions import RedirectWarning, UserError
+
+from .. import const, utils
+from ..const import HANDLED_EVENTS
+
+_logger = logging.getLogger(__name__)
+
+WEBHOOK_PATH = '/payment/stripe_checkout/webhook/'
+
+# Stripe repeats a delivery for three days, signed with the secret of its endpoint.
+# https://docs.stripe.com/webhooks#retries
+FORMER_SECRET_LIFETIME = timedelta(days=3)
+
+# How often the arrival of an event is noted again where the connection is written at that time.
+NOTE_ATTEMPTS = 5
+
+ENDPOINT_LIMIT = 16  # for each account and mode, https://docs.stripe.com/webhooks
+
+
+class PaymentProvider(models.Model):
+    _inherit = 'payment.provider'
+
+    stripe_checkout_endpoint_id = fields.Char(string="Webhook Endpoint", readonly=True, copy=False)
+    stripe_checkout_registered_at = fields.Datetime(
+        string="Webhook Registered On", readonly=True, copy=False
+    )
+    stripe_checkout_confirmed_at = fields.Datetime(
+        string="Webhook Confirmed On",
+        help="When an event first arrived that was signed with the current secret.",
+        readonly=True,
+        copy=False,
+    )
+
+    # The endpoint before the current one: it goes once the current one has delivered an event.
+    stripe_checkout_former_endpoint_id = fields.Char(
+        string="Former Webhook Endpoint", readonly=True, copy=False
+    )
+    stripe_checkout_previous_secret_expires_at = fields.Datetime(
+        string="Former Secret Accepted Until", readonly=True, copy=False
+    )
+
+    # === ADDRESS === #
+
+    def _stripe_checkout_read_address(self):
+        """Return the address of this database as Odoo knows it now.
+
+        :rtype: str
+        """
+        return self.env['ir.config_parameter'].sudo().get_param('web.base.url', '').rstrip('/')
+
+    def _stripe_checkout_has_moved(self):
+        """Tell whether Odoo's address is no longer the one that Stripe and the links were given.
+
+        Odoo changes `web.base.url` whenever an administrator logs in, unless it is frozen.
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        known = self.stripe_checkout_base_url
+        return bool(known) and known != self._stripe_checkout_read_address()
+
+    def _stripe_checkout_check_address(self, address, mode):
+        """Refuse an address under which live payments could never be told about.
+
+        :param str address: The address.
+        :param str mode: `'live'` or `'test'`.
+        :raise UserError: With the reason, see https://docs.stripe.com/webhooks (https only).
+        """
+        parts = urlsplit(address)
+        if mode == 'live' and (parts.scheme != 'https' or utils.is_local_host(parts.hostname)):
+            raise UserError(
+                self.env._(
+                    "Live payments need an https address that Stripe can reach. The address of "
+                    "this database is %(address)s. Set the system parameter web.base.url to the "
+                    "public one first.",
+                    address=address,
+                )
+            )
+
+    def _stripe_checkout_get_webhook_url(self, base_url=None):
+        """Return the address to which Stripe sends the events of this provider.
+
+        :rtype: str
+        """
+        self.ensure_one()
+        base_url = base_url or self.stripe_checkout_base_url
+        return f'{base_url}{WEBHOOK_PATH}{self.id}'
+
+    # === REGISTRATION === #
+
+    def _stripe_checkout_create_endpoint(self, base_url, secret_key=None):
+        """Register a webhook endpoint at Stripe.
+
+        :return: Stripe's endpoint, with the secret that is told only now; `{'error': message}` if
+                 Stripe does not take the address: payments then arrive by the sweep.
+        :rtype: dict
+        :raise UserError: If Stripe refuses for another reason.
+        """
+        self.ensure_one()
+        database_uuid = self.env['ir.config_parameter'].sudo().get_param('database.uuid')
+        client = self._stripe_checkout_get_client(secret_key)
+        try:
+            endpoint = client.v1.webhook_endpoints.create({
+                'url': self._stripe_checkout_get_webhook_url(base_url),
+                'enabled_events': sorted(HANDLED_EVENTS),
+                'api_version': const.API_VERSION,
+                'description': "Odoo: online payment of invoices",
+                'metadata': {
+                    const.METADATA_DATABASE: database_uuid,
+                    const.METADATA_PROVIDER: str(self.id),
+                },
+            })
+        except stripe.InvalidRequestError as error:
+            message = self._stripe_checkout_describe_error(error)
+            if error.param == 'url':
+                return {'error': message}
+            raise UserError(self._stripe_checkout_describe_full(client) or message) from None
+        except stripe.StripeError as error:
+            raise UserError(self._stripe_checkout_describe_error(error)) from None
+        return endpoint.to_dict()
+
+    def _stripe_checkout_describe_full(self, client):
+        """Say which endpoints can go if the account has as many as it can have.
+
+        Those of this addon, whichever database made them; what else uses the account is left alone.
+
+        :param stripe.StripeClient client: The client of the account.
+        :return: The message; False if the account has room.
+        :rtype: str|False
+        """
+        try:
+            endpoints = client.v1.webhook_endpoints.list({'limit': 100}).data
+        except stripe.StripeError:
+            return False
+        if len(endpoints) < ENDPOINT_LIMIT:
+            return False
+        ours = [e for e in endpoints if urlsplit(e.url).path.startswith(WEBHOOK_PATH)]
+        lines = '\n'.join(f'{e.id}  {e.url}  {e.status}' for e in ours)
+        return self.env._(
+            "The Stripe account has %(limit)s webhook endpoints already, as many as it can have. "
+            "Delete one in the Stripe Dashboard, then try again. Made by this app, and free to go "
+            "where no longer used:\n%(endpoints)s",
+            limit=len(endpoints),
+            endpoints=lines or self.env._("none"),
+        )
+
+    def _stripe_checkout_prepare_endpoint_values(self, endpoint):
+        """Prepare what is stored of a new endpoint.
+
+        The former endpoint stays until the new one has delivered an event, and its secret for as
+        long as Stripe may repeat what it signed. An endpoint that was replaced before it ever
+        delivered anything goes at once.
+
+        :param dict endpoint: What `_stripe_checkout_create_endpoint` returned.
+        :rtype: dict
+        """
+        if 'error' in endpoint:
+            return self._stripe_checkout_prepare_health('refused', endpoint['error'])
+        values = {
+            'stripe_checkout_endpoint_id': endpoint['id'],
+            'stripe_checkout_webhook_secret': endpoint['secret'],
+            'stripe_checkout_registered_at': fields.Datetime.now(),
+            'stripe_checkout_confirmed_at': False,
+            **self._stripe_checkout_prepare_health(None),
+        }
+        current = self.stripe_checkout_endpoint_id
+        former = self.stripe_checkout_former_endpoint_id
+        if former and not self.stripe_checkout_confirmed_at:
+            self._stripe_checkout_delete_endpoint_after_commit(current)
+        elif current:
+            if former:
+                self._stripe_checkout_delete_endpoint_after_commit(former)
+            values['stripe_checkout_former_endpoint_id'] = current
+            values['stripe_checkout_previous_webhook_secret'] = self.stripe_checkout_webhook_secret
+            values['stripe_checkout_previous_secret_expires_at'] = (
+                fields.Datetime.now() + FORMER_SECRET_LIFETIME
+            )
+        return values
+
+    def _stripe_checkout_delete_endpoint_after_commit(self, endpoint_id):
+        """Delete an endpoint of ours at Stripe once what replaces it is stored for good."""
+        client = self._stripe_checkout_get_client()
+        provider_id = self.id
+
+        @self.env.cr.postcommit.add
+        def delete_endpoint():
+            try:
+                client.v1.webhook_endpoints.delete(endpoint_id)
+            except stripe.StripeError as error:
+                # It may be gone already, or belong to the account connected before.
+                _logger.warning(
+                    "Could not delete webhook endpoint %s of provider %s: %s",
+                    endpoint_id,
+                    provider_id,
+                    utils.redact(str(error)),
+                )
+
+    # === EVENTS ARRIVE === #
+
+    def _stripe_checkout_get_webhook_secrets(self):
+        """Return the secrets with which an event may be signed, the current one first.
+
+        :rtype: list[str]
+        """
+        self.ensure_one()
+        provider_sudo = self.sudo()  # The secrets are readable by nobody.
+        secrets = [provider_sudo.stripe_checkout_webhook_secret]
+        end = provider_sudo.stripe_checkout_previous_secret_expires_at
+        if end and end > fields.Datetime.now():
+            secrets.append(provider_sudo.stripe_checkout_previous_webhook_secret)
+        return [secret for secret in secrets if secret]
+
+    def _stripe_checkout_note_delivery_safely(self, secret):
+        """Note that an event arrived, whatever else writes the connection right now.
+
+        The event counts for more and is stored first; the note is made again after that, in a
+        transaction that sees what the other one has written.
+
+        :param str secret: The secret that the event was signed with.
+        """
+        try:
+            with self.env.cr.savepoint():
+                self._stripe_checkout_note_delivery(secret)
+        except psycopg2.OperationalError:
+            self.env.cr.postcommit.add(lambda: self._stripe_checkout_note_delivery_again(secret))
+
+    def _stripe_checkout_note_delivery_again(self, secret):
+        for _attempt in range(NOTE_ATTEMPTS):
+            try:
+                with self.env.registry.cursor() as cr:
+                    self.with_env(self.env(cr=cr))._stripe_checkout_note_delivery(secret)
+                return
+            except psycopg2.OperationalError:
+                _logger.info("The connection of provider %s is written elsewhere", self.id)
+
+    def _stripe_checkout_note_delivery(self, secret):
+        """Note that an event arrived, if it was signed with the current secret.
+
+        Written once after each registration or failure only: all events share this row. The former
+        endpoint is not needed any more from here on; Stripe, who waits for the answer to its event,
+        is not kept waiting for that.
+
+        :param str secret: The secret that the event was signed with.
+        """
+        self.ensure_one()
+        if secret != self.stripe_checkout_webhook_secret:
+            return
+        values = {}
+        if not self.stripe_checkout_confirmed_at:
+            values['stripe_checkout_confirmed_at'] = fields.Datetime.now()
+        if self._stripe_checkout_is_cured_by_delivery():
+            values.update(self._stripe_checkout_prepare_health(None, confirmed=True))
+        if values:
+            self.write(values)
+            self._stripe_checkout_follow_up_health()
+            # Without it the former endpoint stays for longer; the event is stored all the same.
+            cron = self.env.ref(
+                'payment_stripe_checkout.ir_cron_check_webhook', raise_if_not_found=False
+            )
+            if cron:
+                cron.sudo()._trigger()
+
+    def _stripe_checkout_drop_former_endpoint(self):
+        """Delete the former endpoint at Stripe once the current one has delivered an event.
+
+        :raise stripe.StripeError: If Stripe cannot be asked; the next check tries again.
+        """
+        former = self.stripe_checkout_former_endpoint_id
+        if not former or not self.stripe_checkout_confirmed_at:
+            return
+        try:
+            self._stripe_checkout_get_client().v1.webhook_endpoints.delete(former)
+        except stripe.InvalidRequestError as error:
+            if error.http_status != 404:
+                raise
+        self.stripe_checkout_former_endpoint_id = False
+
+    # === ACTIONS === #
+
+    def action_stripe_checkout_retry_webhook(self):
+        """Register the webhook endpoint anew, and have Stripe send an event through it.
+
+        :return: A notification.
+        :rtype: dict
+        :raise UserError: If Stripe refuses.
+        """
+        self.ensure_one()
+        self._stripe_checkout_check_manageable()
+        provider_sudo = self.sudo()  # Billing admins cannot write the connection.
+        base_url = provider_sudo._stripe_checkout_read_address()
+        provider_sudo._stripe_checkout_check_address(
+            base_url, provider_sudo._stripe_checkout_get_mode()
+        )
+        provider_sudo._stripe_checkout_require_key()
+        endpoint = provider_sudo._stripe_checkout_create_endpoint(base_url)
+        values = provider_sudo._stripe_checkout_prepare_endpoint_values(endpoint)
+        if 'error' not in endpoint:  # The former endpoint, and the links, keep their address.
+            values['stripe_checkout_base_url'] = base_url
+        provider_sudo.write(values)
+        if 'error' in endpoint:
+            return self._stripe_checkout_notify(endpoint['error'], 'danger')
+        provider_sudo._stripe_checkout_log(self.env._("The webhook was registered anew."))
+        provider_sudo._stripe_checkout_start_after_registration()
+        return self._stripe_checkout_notify(
+            self.env._(
+                "The webhook is registered. It is confirmed as soon as Stripe's first event "
+                "arrives, mostly within a minute."
+            )
+        )
+
+    def _stripe_checkout_start_after_registration(self):
+        """Prove the new endpoint, and fetch what Stripe could not deliver meanwhile."""
+        self._stripe_checkout_check_health()
+        self._stripe_checkout_send_probe_after_commit()
+        self.env.ref('payment_stripe_checkout.ir_cron_sweep').sudo()._trigger()
+
+    def _stripe_checkout_require_key(self):
+        """Lead to the connect wizard where Stripe no longer accepts the key.
+
+        :raise RedirectWarning: If it does not.
+        :raise UserError: If Stripe cannot be asked.
+        """
+        try:
+            self._stripe_checkout_get_client().v1.balance.retrieve()
+        except stripe.AuthenticationError:
+            raise RedirectWarning(
+                self.env._("Stripe does not accept the key any more. Connect with the new one."),
+                self.env.ref('payment_stripe_checkout.action_stripe_checkout_connect').id,
+                self.env._("Connect"),
+                {'default_company_id': self.company_id.id},
+            ) from None
+        except stripe.PermissionError:
+            return  # Of a restricted key: what it lacks is told where it is needed.
+        except stripe.StripeError as error:
+            raise UserError(self._stripe_checkout_describe_error(error)) from None

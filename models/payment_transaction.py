@@ -1,0 +1,111 @@
+from odoo import api, fields, models
+
+from ..const import PROVIDER_CODE
+
+
+class PaymentTransaction(models.Model):
+    """One transaction for each Checkout Session; here its fields and the framework's hooks."""
+
+    _inherit = 'payment.transaction'
+
+    stripe_checkout_session_id = fields.Char(string="Checkout Session", readonly=True, copy=False)
+    stripe_checkout_session_url = fields.Char(
+        string="Checkout Page", readonly=True, copy=False, groups=fields.NO_ACCESS
+    )
+    stripe_checkout_session_expires_at = fields.Datetime(
+        string="Checkout Session Expires On", readonly=True, copy=False
+    )
+    stripe_checkout_payment_intent = fields.Char(string="PaymentIntent", readonly=True, copy=False)
+    stripe_checkout_promise = fields.Json(
+        string="Promise",
+        help="What the client was asked to pay: the invoices with the amount of each, in minor "
+        "units, and the currency.",
+        readonly=True,
+        copy=False,
+    )
+    stripe_checkout_link_id = fields.Many2one(
+        'stripe.payment.link', string="Payment Link", readonly=True, copy=False, index=True
+    )
+    stripe_checkout_method = fields.Char(
+        string="Paid With", help="The method that the client chose.", readonly=True, copy=False
+    )
+    stripe_checkout_declines = fields.Integer(string="Declined Attempts", readonly=True, copy=False)
+    stripe_checkout_checked_at = fields.Datetime(
+        string="Last Compared with Stripe", readonly=True, copy=False
+    )
+
+    _stripe_checkout_session_unique = models.UniqueIndex(
+        '(stripe_checkout_session_id) WHERE stripe_checkout_session_id IS NOT NULL',
+        "A Checkout Session belongs to one transaction.",
+    )
+    _stripe_checkout_payment_intent_unique = models.UniqueIndex(
+        '(stripe_checkout_payment_intent) WHERE stripe_checkout_payment_intent IS NOT NULL',
+        "A PaymentIntent belongs to one transaction.",
+    )
+
+    # === PAYMENT FLOW === #
+
+    def _get_specific_rendering_values(self, processing_values):
+        """Override of `payment` to open a Checkout Session for the payment form.
+
+        :raise ValidationError: If the invoices cannot be paid now, or Stripe cannot be reached.
+        """
+        if self.provider_code != PROVIDER_CODE:
+            return super()._get_specific_rendering_values(processing_values)
+        self._stripe_checkout_open_session_of_form()
+        return {'api_url': self.stripe_checkout_session_url}
+
+    # === PROCESSING === #
+
+    @api.model
+    def _extract_reference(self, provider_code, payment_data):
+        """Override of `payment` to find the transaction that a session was made for."""
+        if provider_code != PROVIDER_CODE:
+            return super()._extract_reference(provider_code, payment_data)
+        return payment_data['facts'].transaction_reference
+
+    def _extract_amount_data(self, payment_data):
+        """Override of `payment` to book what Stripe captured, also where it differs."""
+        if self.provider_code != PROVIDER_CODE:
+            return super()._extract_amount_data(payment_data)
+        return None
+
+    # === POST-PROCESSING === #
+
+    def _post_process(self):
+        """Override of `payment` to book before anything else, and to leave drafts in draft.
+
+        `account_payment` posts the draft invoices of a paid transaction. An invoice that staff
+        took back to draft is theirs to finish: the payment stands as the client's open credit.
+        """
+        transactions = self.filtered(lambda tx: tx.provider_code == PROVIDER_CODE)
+        for tx in transactions.filtered(lambda tx: tx.state == 'done'):
+            unposted = tx.invoice_ids.filtered(lambda move: move.state != 'posted')
+            if unposted and tx.stripe_checkout_promise:
+                tx.invoice_ids -= unposted
+        return super()._post_process()
+
+    # === STAFF === #
+
+    def _stripe_checkout_schedule_follow_up(self, summary, note):
+        """Leave a to-do for billing staff on the invoices, or on the client where there are none.
+
+        :param str summary: What it is about.
+        :param str note: What happened and what to do.
+        """
+        self.ensure_one()
+        user = self.provider_id._stripe_checkout_get_follow_up_user()
+        for document in self.invoice_ids or self.partner_id:
+            document.activity_schedule(
+                'mail.mail_activity_data_todo', summary=summary, note=note, user_id=user.id
+            )
+
+    def _stripe_checkout_format_total(self):
+        """Return the sum of the transactions in words, currency by currency.
+
+        :rtype: str
+        """
+        return ', '.join(
+            currency.format(sum(transactions.mapped('amount')))
+            for currency, transactions in self.grouped('currency_id').items()
+        )

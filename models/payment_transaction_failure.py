@@ -1,0 +1,56 @@
+"""What did not go through: declined attempts, failed debits, sessions that end unpaid."""
+
+from odoo import fields, models
+
+
+class PaymentTransaction(models.Model):
+    _inherit = 'payment.transaction'
+
+    stripe_checkout_decline_log = fields.Json(
+        string="Declined Attempts in Detail",
+        help="When each attempt was declined (UTC), and Stripe's reason.",
+        readonly=True,
+        copy=False,
+    )
+
+    def _stripe_checkout_note_declined(self, reason, declined_at):
+        """Keep that an attempt was declined, and tell staff on the invoice; the session stays open.
+
+        :param str reason: Stripe's code of the reason, may be empty.
+        :param datetime declined_at: When, in UTC.
+        """
+        self.ensure_one()
+        moment = fields.Datetime.to_string(declined_at)
+        self.write({
+            'stripe_checkout_declines': self.stripe_checkout_declines + 1,
+            'stripe_checkout_decline_log': [
+                *(self.stripe_checkout_decline_log or []),
+                [moment, reason],
+            ],
+        })
+        self._log_message_on_linked_documents(
+            self.env._(
+                "An attempt to pay online was declined (%(reason)s). The client can try again.",
+                reason=reason or self.env._("no reason given"),
+            )
+        )
+
+    def _stripe_checkout_follow_up_failure(self):
+        """Tell client and staff that a debit which was under way has failed."""
+        self.ensure_one()
+        self._stripe_checkout_schedule_follow_up(
+            self.env._("Bank debit failed"),
+            self.env._(
+                "%(amount)s by bank debit did not go through: %(reason)s The client was sent a new "
+                "payment link.",
+                amount=self.currency_id.format(self.amount),
+                reason=self.state_message or '',
+            ),
+        )
+        self._stripe_checkout_owe_mail('debit_failed')
+
+    def _stripe_checkout_follow_up_unpaid(self):
+        """Tell the client whose attempts were all declined, now that the session has ended."""
+        self.ensure_one()
+        if self.stripe_checkout_declines:
+            self._stripe_checkout_owe_mail('unpaid')

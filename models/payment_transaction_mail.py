@@ -1,0 +1,196 @@
+"""What clients are told by mail after a payment, a failed debit or a declined attempt.
+
+What happened and that a mail is due are written in one database transaction, so that each is told
+once. A cron writes the mail: a template that staff broke, or a slow receipt, holds up no booking.
+"""
+
+import logging
+from datetime import timedelta
+
+import psycopg2
+import stripe
+
+from odoo import api, fields, models
+
+from .. import session_facts, utils
+
+_logger = logging.getLogger(__name__)
+
+MAILS_LIMIT = 100  # in one run
+# A confirmation waits as long for the payment method, if Stripe cannot be asked at once.
+METHOD_PATIENCE = timedelta(minutes=5)
+
+
+class PaymentTransaction(models.Model):
+    _inherit = 'payment.transaction'
+
+    stripe_checkout_mail = fields.Selection(
+        string="Mail to the Client",
+        selection=[
+            ('confirmation', "Payment confirmation"),
+            ('debit_failed', "Failed debit"),
+            ('unpaid', "Ended unpaid"),
+        ],
+        readonly=True,
+        copy=False,
+    )
+    stripe_checkout_mail_state = fields.Selection(
+        string="State of the Mail",
+        selection=[
+            ('to_send', "To send"),
+            ('sent', "Sent"),
+            ('skipped', "Not needed"),
+            ('error', "Failed"),
+        ],
+        readonly=True,
+        copy=False,
+    )
+    stripe_checkout_mail_at = fields.Datetime(string="Mailed On", readonly=True, copy=False)
+
+    _stripe_checkout_mail_due = models.Index(
+        "(id) WHERE stripe_checkout_mail_state = 'to_send'",
+    )
+
+    # === WHAT IS DUE === #
+
+    @api.model
+    def _stripe_checkout_create_payments(self, facts_by_transaction):
+        """Override to owe the client a confirmation, in the transaction that books."""
+        res = super()._stripe_checkout_create_payments(facts_by_transaction)
+        everything = self.browse().concat(*facts_by_transaction)
+        everything.filtered(
+            lambda tx: tx.invoice_ids and tx.provider_id.stripe_checkout_send_confirmations
+        )._stripe_checkout_owe_mail('confirmation')
+        return res
+
+    def _stripe_checkout_owe_mail(self, kind):
+        """Have a mail written as soon as this database transaction is committed.
+
+        :param str kind: A value of `stripe_checkout_mail`.
+        :return: None
+        """
+        if self:
+            self.write({'stripe_checkout_mail': kind, 'stripe_checkout_mail_state': 'to_send'})
+            # Without it no mail is sent, but what was captured is booked all the same.
+            cron = self.env.ref(
+                'payment_stripe_checkout.ir_cron_send_mails', raise_if_not_found=False
+            )
+            if cron:
+                cron.sudo()._trigger()
+
+    # === SENDING === #
+
+    @api.model
+    def _cron_stripe_checkout_send_mails(self):
+        """Write the mails that are due, each in a database transaction of its own."""
+        transactions = self.search(
+            [('stripe_checkout_mail_state', '=', 'to_send')], limit=MAILS_LIMIT, order='id'
+        )
+        cron = self.env['ir.cron']
+        for number, tx in enumerate(transactions, start=1):
+            try:
+                tx._stripe_checkout_send_mail()
+            except psycopg2.OperationalError:
+                self.env.cr.rollback()  # Somebody else writes it right now; the next run sends.
+            except Exception as error:
+                self.env.cr.rollback()
+                _logger.exception(
+                    "Could not write the mail about transaction %s: %s",
+                    tx.reference,
+                    utils.redact(str(error)),
+                )
+                tx.stripe_checkout_mail_state = 'error'
+                tx._stripe_checkout_follow_up_mail()
+            if not cron._commit_progress(1, remaining=len(transactions) - number):
+                return
+
+    def _stripe_checkout_send_mail(self):
+        """Write the mail that is due, unless it has become pointless or is too early.
+
+        :raise Exception: Whatever a template can raise that staff have changed.
+        """
+        self.ensure_one()
+        if not self.try_lock_for_update() or self.stripe_checkout_mail_state != 'to_send':
+            return
+        if self.stripe_checkout_mail == 'confirmation':
+            if not self._stripe_checkout_know_method():
+                return
+            mail = self._stripe_checkout_mail_confirmation()
+        else:
+            mail = self._stripe_checkout_mail_retry()
+        self.write({
+            'stripe_checkout_mail_state': 'sent' if mail else 'skipped',
+            'stripe_checkout_mail_at': fields.Datetime.now(),
+        })
+        mail.send_after_commit()
+
+    def _stripe_checkout_know_method(self):
+        """Learn how the client paid, which the event of a payment does not say.
+
+        :return: Whether the confirmation need not wait any longer.
+        :rtype: bool
+        """
+        if self.stripe_checkout_method:
+            return True
+        try:
+            session = self.provider_id._stripe_checkout_retrieve_session(
+                self.stripe_checkout_session_id
+            )
+        except stripe.StripeError as error:
+            _logger.warning(
+                "Could not read how %s was paid: %s", self.reference, utils.redact(str(error))
+            )
+            if self.payment_id.create_date + METHOD_PATIENCE < fields.Datetime.now():
+                return True
+            self.env.ref('payment_stripe_checkout.ir_cron_send_mails')._trigger(
+                at=fields.Datetime.now() + timedelta(minutes=1)
+            )
+            return False
+        self.stripe_checkout_method = session_facts.from_session(session).method
+        return True
+
+    def _stripe_checkout_mail_confirmation(self):
+        """Write the payment confirmation.
+
+        :return: The mail; empty for a client without an address.
+        :rtype: mail.mail
+        """
+        payment = self.payment_id
+        if not self.partner_id.email:
+            return self.env['mail.mail']
+        template_sudo = self.env.ref('payment_stripe_checkout.mail_template_confirmation').sudo()
+        if not payment._stripe_checkout_can_print():
+            _logger.info("No PDF can be made here: %s is confirmed without one", payment.name)
+            template_sudo = template_sudo.with_context(stripe_checkout_without_report=True)
+        values = {'author_id': self.company_id.partner_id.id}
+        mail_id = template_sudo.send_mail(payment.id, email_values=values)
+        return self.env['mail.mail'].sudo().browse(mail_id)
+
+    def _stripe_checkout_mail_retry(self):
+        """Tell the client that nothing was paid after all, with a fresh link to try again.
+
+        :return: The mail; empty if the invoices cannot be paid, or the client is paying already.
+        :rtype: mail.mail
+        """
+        contact = self.invoice_ids[:1].partner_id
+        newer = self.invoice_ids.transaction_ids.filtered(lambda tx: tx.id > self.id)
+        states = self.invoice_ids._stripe_checkout_get_states()
+        payable = self.invoice_ids.filtered(lambda invoice: states[invoice] == 'payable')
+        if newer or self.stripe_checkout_link_id.revoked or not payable or not contact.email:
+            return self.env['mail.mail']
+        fresh = self.env['stripe.payment.link']._hand_out(payable, contact, 'failure')
+        template = self.env.ref(
+            f'payment_stripe_checkout.mail_template_{self.stripe_checkout_mail}'
+        )
+        return fresh._write_mail(template)
+
+    def _stripe_checkout_follow_up_mail(self):
+        """Leave a to-do where a mail could not be written."""
+        self._stripe_checkout_schedule_follow_up(
+            self.env._("A mail to the client could not be written"),
+            self.env._(
+                "The client was not told about the online payment %(reference)s. Check the e-mail "
+                "template, and write to the client.",
+                reference=self.reference,
+            ),
+        )

@@ -1,0 +1,205 @@
+"""The figures of a client's billing overview, all of them from the accounting."""
+
+from odoo import api, fields, models
+
+from .. import const
+
+LAST_PAYMENTS = 5
+
+
+class StripeCheckoutBilling(models.AbstractModel):
+    """What the company of the user owes and has paid.
+
+    Invoices and their lines are read with the user's own rights: the record rules of the portal.
+    Payments and credit, which clients cannot read, are read in sudo mode and only of the user's
+    commercial partner, in the companies the user may see.
+    """
+
+    _name = 'stripe.checkout.billing'
+    _description = "Billing Overview"
+
+    @api.model
+    def _get_overview(self):
+        """Return all that the overview shows; the number of queries is constant.
+
+        :rtype: dict
+        """
+        open_invoices = self._get_open_invoices()
+        states = open_invoices._stripe_checkout_get_states()
+        payable = open_invoices.filtered(lambda invoice: states[invoice] == 'payable')
+        due = payable.filtered(lambda invoice: invoice._stripe_checkout_is_due())
+        due_groups = due._stripe_checkout_group()
+        balances, credits_ = self._get_balances(), self._get_credits()
+        return {
+            'balances': balances,
+            'companies': {each['company'] for each in balances + credits_},
+            'due_groups': due_groups,
+            'open_groups': [
+                group for group in payable._stripe_checkout_group() if group not in due_groups
+            ],
+            'debits': self._get_debits(),
+            'credits': credits_,
+            'payments': self._get_payments(),
+        }
+
+    # === OWED === #
+
+    @api.model
+    def _get_balances(self):
+        """Return what is owed, by company and currency.
+
+        :return: For each, the `company`, the `currency`, what is `owed`, what of it is `overdue`,
+                 and the day and the amount that is due next (`next_date`, `next_amount`).
+        :rtype: list[dict]
+        """
+        today = fields.Date.context_today(self)
+        balances = {}
+        for company, currency, day, amount in self.env['account.move.line']._read_group(
+            self._get_open_lines_domain(),
+            ['company_id', 'currency_id', 'date_maturity:day'],
+            ['amount_residual_currency:sum'],
+            order='date_maturity:day',
+        ):
+            balance = balances.setdefault(
+                (company, currency),
+                {
+                    'company': company,
+                    'currency': currency,
+                    'owed': 0.0,
+                    'overdue': 0.0,
+                    'next_date': None,
+                    'next_amount': 0.0,
+                },
+            )
+            balance['owed'] += amount
+            if day and day < today:
+                balance['overdue'] += amount
+            elif not balance['next_date']:
+                balance['next_date'] = day
+                balance['next_amount'] = amount
+        return list(balances.values())
+
+    @api.model
+    def _get_open_lines_domain(self):
+        """Return which journal items are owed by the company of the user."""
+        return [
+            ('display_type', '=', 'payment_term'),
+            ('parent_state', '=', 'posted'),
+            ('move_id.move_type', '=', 'out_invoice'),
+            ('move_id.partner_id', 'child_of', self.env.user.commercial_partner_id.id),
+            ('reconciled', '=', False),
+        ]
+
+    @api.model
+    def _get_open_invoices(self):
+        """Return the oldest open invoices, as many as one payment can hold.
+
+        :rtype: account.move
+        """
+        return self.env['account.move'].search(
+            [
+                ('move_type', '=', 'out_invoice'),
+                ('state', '=', 'posted'),
+                ('payment_state', 'in', ('not_paid', 'in_payment', 'partial')),
+                ('amount_residual', '>', 0),
+                ('partner_id', 'child_of', self.env.user.commercial_partner_id.id),
+            ],
+            order='invoice_date_due, id',
+            limit=const.MAXIMUM_LINES,
+        )
+
+    # === UNDER WAY, CREDIT, PAID === #
+
+    @api.model
+    def _get_debits(self):
+        """Return the online payments that the bank still works on, the newest first.
+
+        :return: Each with its `transaction` (in sudo mode) and the `invoices` that the user sees.
+        :rtype: list[dict]
+        """
+        transactions_sudo = self.env['payment.transaction'].sudo()  # Clients cannot read them.
+        pending = transactions_sudo.search(
+            [
+                ('partner_id', 'child_of', self.env.user.commercial_partner_id.id),
+                ('state', 'in', ('pending', 'authorized')),
+                ('provider_code', 'not in', ('none', 'custom')),
+            ],
+            order='id desc',
+        )
+        seen = self.env['account.move'].search([('id', 'in', pending.invoice_ids.ids)])
+        debits = [
+            {'transaction': tx, 'invoices': seen.filtered(lambda m, tx=tx: m in tx.invoice_ids)}
+            for tx in pending
+        ]
+        return [debit for debit in debits if debit['invoices']]
+
+    @api.model
+    def _get_credits(self):
+        """Return the credit that is not applied to any invoice yet.
+
+        :return: Each sum with its `company`, `currency` and `amount`.
+        :rtype: list[dict]
+        """
+        # In sudo mode: clients cannot read their payments.
+        lines_sudo = self.env['account.move.line'].sudo()
+        return [
+            {'company': company, 'currency': currency, 'amount': -amount}
+            for company, currency, amount in lines_sudo._read_group(
+                self._get_credit_domain(),
+                ['company_id', 'currency_id'],
+                ['amount_residual_currency:sum'],
+            )
+            if not currency.is_zero(amount)
+        ]
+
+    @api.model
+    def _get_credit_domain(self):
+        """Return the journal items that Odoo offers staff to apply to an invoice.
+
+        As `_compute_payments_widget_to_reconcile_info` of `account` finds them.
+        """
+        return [
+            *self._get_sudo_domain(),
+            ('account_id.account_type', '=', 'asset_receivable'),
+            ('parent_state', '=', 'posted'),
+            ('reconciled', '=', False),
+            ('balance', '<', 0),
+        ]
+
+    @api.model
+    def _get_payments(self):
+        """Return the last payments of the company of the user, in sudo mode.
+
+        :rtype: account.payment
+        """
+        payments_sudo = self.env['account.payment'].sudo()  # Clients cannot read them.
+        return payments_sudo.search(
+            self._get_payments_domain(), order='date desc, id desc', limit=LAST_PAYMENTS
+        )
+
+    @api.model
+    def _find_payment(self, payment_id):
+        """Return a payment of the company of the user, in sudo mode; empty for any other.
+
+        :param int payment_id: The id, as a browser says it.
+        :rtype: account.payment
+        """
+        payments_sudo = self.env['account.payment'].sudo()  # Clients cannot read them.
+        return payments_sudo.search([('id', '=', payment_id), *self._get_payments_domain()])
+
+    @api.model
+    def _get_payments_domain(self):
+        return [
+            *self._get_sudo_domain(),
+            ('payment_type', '=', 'inbound'),
+            ('partner_type', '=', 'customer'),
+            ('state', 'in', ('in_process', 'paid')),
+        ]
+
+    @api.model
+    def _get_sudo_domain(self):
+        """Return what the portal's record rules would say of records that have none."""
+        return [
+            ('partner_id', 'child_of', self.env.user.commercial_partner_id.id),
+            ('company_id', 'in', self.env.companies.ids),
+        ]

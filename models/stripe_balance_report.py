@@ -1,0 +1,147 @@
+from odoo import fields, models
+from odoo.tools import SQL
+
+
+class StripeBalanceReport(models.Model):
+    """Stripe's balance against the books: one row for each journal, currency and day."""
+
+    _name = 'stripe.balance.report'
+    _description = "Stripe Balance against the Books"
+    _auto = False
+    _order = 'day DESC, currency_id'
+    _rec_name = 'day'
+
+    day = fields.Date(help="The day on which it is booked.", readonly=True)
+    journal_id = fields.Many2one('account.journal', readonly=True)
+    company_id = fields.Many2one('res.company', readonly=True)
+    provider_id = fields.Many2one('payment.provider', readonly=True)
+    currency_id = fields.Many2one('res.currency', readonly=True)
+    stripe = fields.Monetary(
+        string="Moved at Stripe",
+        help="What the balance transactions booked on this day sum up to, fees taken off.",
+        readonly=True,
+    )
+    waiting = fields.Monetary(
+        string="To Book",
+        help="Of these, what is not booked yet: fees of a day that is not over, and movements "
+        "whose payment is not in the books.",
+        readonly=True,
+    )
+    ahead = fields.Monetary(
+        string="Not at Stripe Yet",
+        help="Booked payments and refunds whose balance transaction Stripe has not shown yet.",
+        readonly=True,
+    )
+    books = fields.Monetary(
+        string="Booked", help="The journal items on the clearing account.", readonly=True
+    )
+    difference = fields.Monetary(
+        help="What is booked, less what moved at Stripe, apart from both of the columns between.",
+        readonly=True,
+    )
+    running_difference = fields.Monetary(string="Difference so Far", readonly=True, aggregator=None)
+    moved_count = fields.Integer(
+        string="Moved by Lock Dates",
+        help="Movements that are booked on this day because their own day is locked.",
+        readonly=True,
+    )
+
+    @property
+    def _table_query(self):
+        return SQL(
+            """
+            WITH item AS (
+                -- What moved, fees apart: they may be booked on another day.
+                SELECT journal_id, currency_id, COALESCE(booked_day, day) AS day,
+                       amount AS stripe,
+                       CASE WHEN state = 'pending' THEN amount ELSE 0 END AS waiting,
+                       0 AS ahead, 0 AS books,
+                       CASE WHEN moved THEN 1 ELSE 0 END AS moved
+                  FROM stripe_balance_transaction
+             UNION ALL
+                SELECT journal_id, currency_id, COALESCE(fee_day, booked_day, day),
+                       -fee,
+                       CASE WHEN fee_line_id IS NULL THEN -fee ELSE 0 END,
+                       0, 0, 0
+                  FROM stripe_balance_transaction
+                 WHERE fee != 0
+             UNION ALL
+                SELECT journal.id, line.currency_id, line.date,
+                       0, 0,
+                       CASE WHEN payment.id IS NOT NULL AND movement.id IS NULL
+                            THEN line.amount_currency ELSE 0 END,
+                       line.amount_currency, 0
+                  FROM account_move_line line
+                  JOIN account_journal journal
+                    ON journal.default_account_id = line.account_id
+                   AND journal.stripe_checkout_provider_id IS NOT NULL
+             LEFT JOIN account_payment payment
+                    ON payment.move_id = line.move_id
+                   AND (payment.stripe_checkout_payment_intent IS NOT NULL
+                        OR payment.stripe_checkout_refund_id IS NOT NULL)
+             LEFT JOIN LATERAL (
+                       SELECT id
+                         FROM stripe_balance_transaction
+                        WHERE payment_id = payment.id
+                          AND kind IN ('capture', 'refund')
+                          AND state != 'pending'
+                        LIMIT 1
+                       ) movement ON TRUE
+                 WHERE line.parent_state = 'posted'
+            ),
+            total AS (
+                SELECT journal_id, currency_id, day,
+                       SUM(stripe) AS stripe, SUM(waiting) AS waiting,
+                       SUM(ahead) AS ahead, SUM(books) AS books, SUM(moved) AS moved_count
+                  FROM item
+              GROUP BY journal_id, currency_id, day
+            )
+            SELECT ROW_NUMBER() OVER (ORDER BY total.day, total.journal_id, total.currency_id)
+                     AS id,
+                   total.day, total.journal_id, journal.company_id,
+                   journal.stripe_checkout_provider_id AS provider_id,
+                   total.currency_id, total.stripe, total.waiting, total.ahead, total.books,
+                   total.books - total.ahead - (total.stripe - total.waiting) AS difference,
+                   SUM(total.books - total.ahead - (total.stripe - total.waiting)) OVER (
+                       PARTITION BY total.journal_id, total.currency_id ORDER BY total.day
+                   ) AS running_difference,
+                   total.moved_count
+              FROM total
+              JOIN account_journal journal ON journal.id = total.journal_id
+            """
+        )
+
+    def action_open_movements(self):
+        """Open the movements of Stripe's balance that are booked on the day.
+
+        :rtype: dict
+        """
+        self.ensure_one()
+        action = self.env['ir.actions.act_window']._for_xml_id(
+            'payment_stripe_checkout.action_stripe_balance_transaction'
+        )
+        domain = [
+            ('journal_id', '=', self.journal_id.id),
+            ('currency_id', '=', self.currency_id.id),
+            '|', '|',
+            ('booked_day', '=', self.day),
+            ('fee_day', '=', self.day),
+            '&',
+            ('booked_day', '=', False),
+            ('day', '=', self.day),
+        ]  # fmt: skip
+        return {**action, 'domain': domain, 'context': {}}
+
+    def action_open_items(self):
+        """Open the journal items on the clearing account of the day.
+
+        :rtype: dict
+        """
+        self.ensure_one()
+        items = self.env['account.move.line'].search([
+            ('account_id', '=', self.journal_id.default_account_id.id),
+            ('date', '=', self.day),
+            ('currency_id', '=', self.currency_id.id),
+            ('parent_state', '=', 'posted'),
+        ])
+        return items._get_records_action(name=self.env._("Journal Items"))

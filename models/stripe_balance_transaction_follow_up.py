@@ -1,0 +1,191 @@
+"""What the movements of Stripe's balance leave for people to do, and what a payout holds."""
+
+from datetime import timedelta
+
+from odoo import api, fields, models
+
+from .. import utils
+
+ACTIVITY_TYPE = 'payment_stripe_checkout.mail_activity_type_balance'
+
+# After a day a payment and its movement should have found each other.
+PATIENCE = timedelta(days=1)
+
+PAYOUTS_PER_RUN = 5
+PAYOUT_PAGES = 5
+PAGE_SIZE = 100
+FOLLOW_UP_LIMIT = 100
+
+
+class StripeBalanceTransaction(models.Model):
+    _inherit = 'stripe.balance.transaction'
+
+    # === THE BALANCE AT CONNECT === #
+
+    @api.model
+    def _store_opening(self, provider, totals):
+        """Store what was on the balance before the first movement that is read.
+
+        :param payment.provider provider: The provider.
+        :param dict totals: What was on the balance after the last of the movements that are stored,
+                            by ISO 4217 code, in major units.
+        """
+        account_ref = provider._stripe_checkout_get_account_ref()
+        moved = {
+            currency.name: net
+            for currency, net in self._read_group(
+                [('provider_id', '=', provider.id), ('account_ref', '=', account_ref)],
+                ['currency_id'],
+                ['net:sum'],
+            )
+        }
+        connected_at = provider.stripe_checkout_connected_at or fields.Datetime.now()
+        values_list = []
+        for name in sorted({*totals, *moved}):
+            currency = self.env['res.currency']._stripe_checkout_find(name)
+            amount = currency.round(totals.get(name, 0.0) - moved.get(name, 0.0))
+            if not currency.is_zero(amount):
+                values_list.append({
+                    'stripe_id': f'opening:{account_ref}:{name}',
+                    'type': 'opening',
+                    'kind': 'opening',
+                    'description': self.env._("Balance at connect"),
+                    'currency_name': name,
+                    'amount': amount,
+                    'net': amount,
+                    'created_at': connected_at,
+                    'available_on': connected_at,
+                })
+        self._store(provider, values_list)
+
+    # === PAYOUTS === #
+
+    @api.model
+    def _list_payouts(self, provider):
+        """Note which movements an automatic payout holds, once Stripe's list is complete.
+
+        :param payment.provider provider: The provider.
+        :raise stripe.StripeError: If Stripe cannot be asked.
+        """
+        payouts = self.search(
+            [
+                ('provider_id', '=', provider.id),
+                ('type', '=', 'payout'),
+                ('payout_automatic', '=', True),
+                ('payout_reconciled', '=', True),
+                ('payout_listed', '=', False),
+                ('account_ref', '=', provider._stripe_checkout_get_account_ref()),
+            ],
+            limit=PAYOUTS_PER_RUN,
+        )
+        for payout in payouts:
+            payout._list_payout()
+
+    def _list_payout(self):
+        self.ensure_one()
+        movements = self.provider_id._stripe_checkout_get_client().v1.balance_transactions
+        parameters = {'payout': self.source_id, 'limit': PAGE_SIZE}
+        for _page in range(PAYOUT_PAGES):
+            page = movements.list(parameters).to_dict()
+            ids = [row['id'] for row in page['data']]
+            rows = self.search([
+                ('provider_id', '=', self.provider_id.id),
+                ('stripe_id', 'in', ids),
+            ])
+            (rows - self).payout_row_id = self
+            if not page['has_more']:
+                break
+            parameters['starting_after'] = ids[-1]
+        self.payout_listed = True
+
+    @api.model
+    def _update_payout(self, provider, payout_id, values):
+        """Note how a payout stands; tell staff of one that failed.
+
+        :param payment.provider provider: The provider.
+        :param str payout_id: Stripe's id of the payout.
+        :param dict values: What `balance_facts.read_payout` has read.
+        """
+        rows = self.search([('provider_id', '=', provider.id), ('source_id', '=', payout_id)])
+        for row in rows.filtered(lambda row: row.type == 'payout'):
+            failed = values['payout_status'] == 'failed' and row.payout_status != 'failed'
+            row.write(values)
+            if failed:
+                row._schedule(
+                    self.env._("Payout failed"),
+                    self.env._(
+                        "The payout of %(amount)s (%(payout)s) did not reach the bank: %(reason)s "
+                        "The money is back on Stripe's balance. Check the bank account in the "
+                        "Stripe Dashboard.",
+                        amount=row.currency_id.format(-row.amount),
+                        payout=payout_id,
+                        reason=utils.redact(values['payout_failure']) or '',
+                    ),
+                )
+
+    # === TO-DOS === #
+
+    def _schedule(self, summary, note):
+        self.ensure_one()
+        self.activity_schedule(
+            ACTIVITY_TYPE,
+            summary=summary,
+            note=note,
+            user_id=self.provider_id._stripe_checkout_get_follow_up_user().id,
+        )
+
+    def _schedule_classification(self, lines):
+        """Leave the to-do of a movement that only a person can explain.
+
+        :param account.bank.statement.line lines: The lines on the account of such movements.
+        """
+        self._schedule(
+            self.env._("Movement to classify"),
+            self.env._(
+                "%(amount)s moved on Stripe's balance (%(label)s, %(id)s), and Odoo cannot know "
+                "why. It is booked on %(account)s: transfer it to the right account, then press "
+                "Classified.",
+                amount=self.currency_id.format(self.amount),
+                label=self.description or self.type,
+                id=self.stripe_id,
+                account=self.provider_id.stripe_checkout_classify_account_id.display_name,
+            ),
+        )
+
+    @api.model
+    def _follow_up(self, provider):
+        """Tell staff of movements and payments that have not found each other after a day.
+
+        :param payment.provider provider: The provider.
+        """
+        end = fields.Datetime.now() - PATIENCE
+        stuck = self.search(
+            [
+                ('provider_id', '=', provider.id),
+                ('state', '=', 'pending'),
+                ('is_reported', '=', False),
+                ('create_date', '<', end),
+            ],
+            limit=FOLLOW_UP_LIMIT,
+        )
+        for row in stuck:
+            row._schedule(
+                self.env._("Movement not booked"),
+                self.env._(
+                    "%(amount)s moved on Stripe's balance (%(label)s, %(id)s) and could not be "
+                    "booked: %(error)s",
+                    amount=row.currency_id.format(row.amount),
+                    label=row.description or row.type,
+                    id=row.stripe_id,
+                    error=row.error or self.env._("its payment is not in the books."),
+                ),
+            )
+        stuck.is_reported = True
+        found = self.search([
+            ('provider_id', '=', provider.id),
+            ('state', '!=', 'pending'),
+            ('is_reported', '=', True),
+        ])
+        found.filtered(lambda row: row.state == 'booked').activity_unlink([ACTIVITY_TYPE])
+        found.is_reported = False
+        self.env['account.payment'].sudo()._stripe_checkout_report_missing(provider, end)

@@ -1,0 +1,261 @@
+from odoo import api, fields, models
+from odoo.tools import SQL
+
+ACTIVITY_TYPE = 'payment_stripe_checkout.mail_activity_type_dispute'
+
+# Stripe's states, https://docs.stripe.com/api/disputes/object#dispute_object-status
+STATUSES = [
+    ('warning_needs_response', "Inquiry: answer needed"),
+    ('warning_under_review', "Inquiry: under review"),
+    ('warning_closed', "Inquiry closed"),
+    ('needs_response', "Evidence needed"),
+    ('under_review', "Under review"),
+    ('won', "Won"),
+    ('lost', "Lost"),
+    ('prevented', "Prevented"),
+]
+FINAL = ('warning_closed', 'won', 'lost', 'prevented')
+WAITING_FOR_US = ('warning_needs_response', 'needs_response')
+
+
+class StripeDispute(models.Model):
+    """A payment that the client's bank asks back.
+
+    What moves on Stripe's balance is booked from the balance transactions. Here is what it means:
+    who has to do what by when, and, once it is lost, that the invoice is open again.
+    """
+
+    _name = 'stripe.dispute'
+    _description = "Dispute"
+    _inherit = ['mail.thread', 'mail.activity.mixin']
+    _order = 'opened_at desc, id desc'
+    _rec_name = 'dispute_id'
+
+    dispute_id = fields.Char(required=True, readonly=True)
+    transaction_id = fields.Many2one(
+        'payment.transaction', required=True, readonly=True, ondelete='restrict', index=True
+    )
+    payment_id = fields.Many2one(related='transaction_id.payment_id')
+    invoice_ids = fields.Many2many(related='transaction_id.invoice_ids')
+    provider_id = fields.Many2one(related='transaction_id.provider_id', store=True)
+    company_id = fields.Many2one(related='provider_id.company_id', store=True, index=True)
+    partner_id = fields.Many2one(related='transaction_id.partner_id', store=True)
+    status = fields.Selection(STATUSES, required=True, readonly=True, tracking=True)
+    reason = fields.Char(readonly=True)
+    amount = fields.Monetary(readonly=True)
+    currency_id = fields.Many2one('res.currency', required=True, readonly=True)
+    opened_at = fields.Datetime(string="Opened On", readonly=True)
+    evidence_due_by = fields.Datetime(readonly=True)
+    chargeback_move_id = fields.Many2one(
+        'account.move',
+        string="Chargeback Entry",
+        help="What took the payment off its invoices when the dispute was lost.",
+        readonly=True,
+    )
+
+    _dispute_unique = models.UniqueIndex('(dispute_id)', "This dispute is known already.")
+
+    # === SETTLE === #
+
+    @api.model
+    def _settle(self, provider, facts):
+        """Bring a dispute to the state that Stripe states.
+
+        Right whatever the number and the order of the calls: a final state stays.
+
+        :param payment.provider provider: The provider whose account the facts come from.
+        :param DisputeFacts facts: The facts.
+        :return: The dispute; empty if its payment is not booked yet.
+        :rtype: stripe.dispute
+        """
+        transaction = self.env['payment.transaction'].search([
+            ('provider_id', '=', provider.id),
+            ('stripe_checkout_payment_intent', '=', facts.payment_intent or ''),
+        ])
+        if not transaction or not transaction.payment_id:
+            return self.browse()
+        self.env.cr.execute(
+            SQL("SELECT id FROM payment_transaction WHERE id = %s FOR UPDATE", transaction.id)
+        )
+        values = {
+            'status': facts.status,
+            'reason': facts.reason.replace('_', ' '),
+            'amount': facts.amount,
+            'evidence_due_by': facts.evidence_due_by,
+        }
+        dispute = self.search([('dispute_id', '=', facts.dispute_id)])
+        if not dispute:
+            currency = self.env['res.currency']._stripe_checkout_find(facts.currency_name)
+            dispute = self.create({
+                **values,
+                'dispute_id': facts.dispute_id,
+                'transaction_id': transaction.id,
+                'currency_id': currency.id,
+                'opened_at': facts.opened_at,
+            })
+            dispute._tell_invoices(
+                self.env._(
+                    "The payment of %(amount)s is disputed (%(reason)s).",
+                    amount=currency.format(facts.amount),
+                    reason=dispute.reason,
+                )
+            )
+        elif dispute.status not in FINAL and dispute.status != facts.status:
+            dispute.write(values)
+        if dispute.status == 'lost' and not dispute.chargeback_move_id:
+            dispute._charge_back(facts)
+        dispute._follow_up()
+        return dispute
+
+    # === LOST === #
+
+    def _charge_back(self, facts):
+        """Take the payment off its invoices: the client owes the money again.
+
+        :param DisputeFacts facts: The facts of the lost dispute.
+        """
+        self.ensure_one()
+        payment = self.payment_id
+        credit = payment.move_id.line_ids.filtered(
+            lambda line: line.account_id == payment.destination_account_id
+        )
+        invoice_lines = credit.matched_debit_ids.debit_move_id
+        move = self.env['account.move'].create(self._prepare_chargeback(credit.account_id))
+        move.action_post()
+        self.chargeback_move_id = move
+        debit = move.line_ids.filtered(lambda line: line.account_id == credit.account_id)
+        credit.remove_move_reconcile()
+        (credit + debit).reconcile()
+        if not credit.reconciled:  # Part of the payment was disputed: the rest stays where it was.
+            rest = invoice_lines.filtered(lambda line: not line.reconciled)
+            (credit + rest).reconcile()
+        self._tell_invoices(
+            self.env._(
+                "The dispute was lost: %(amount)s went back to the client, and the invoice is open "
+                "again.",
+                amount=self.currency_id.format(self.amount),
+            )
+        )
+
+    def _prepare_chargeback(self, receivable):
+        """Prepare the entry from the disputed payments to the receivable of the client.
+
+        :param account.account receivable: The account of the payment.
+        :return: The values of the `account.move`.
+        :rtype: dict
+        """
+        payment = self.payment_id
+        company = payment.company_id
+        day = self.transaction_id._stripe_checkout_get_booking_date(fields.Datetime.now())
+        balance = self.currency_id._convert(self.amount, company.currency_id, company, payment.date)
+        name = self.env._("Chargeback of %(payment)s", payment=payment.name)
+        disputed = self.provider_id._stripe_checkout_ensure_dispute_account()
+        return {
+            'move_type': 'entry',
+            'journal_id': payment.journal_id.id,
+            'company_id': company.id,
+            'date': day,
+            'ref': f'{name} - {self.dispute_id}',
+            'line_ids': [
+                fields.Command.create({
+                    'name': name,
+                    'account_id': account.id,
+                    'partner_id': payment.partner_id.id,
+                    'currency_id': self.currency_id.id,
+                    'amount_currency': sign * self.amount,
+                    'balance': sign * balance,
+                })
+                for account, sign in ((receivable, 1), (disputed, -1))
+            ],
+        }
+
+    # === FOLLOW UP === #
+
+    def _follow_up(self):
+        """Keep one to-do while Stripe waits for an answer, due when Stripe says."""
+        self.ensure_one()
+        if self.status not in WAITING_FOR_US:
+            self.activity_unlink([ACTIVITY_TYPE])
+            return
+        if self.activity_search([ACTIVITY_TYPE]):
+            return
+        self.activity_schedule(
+            ACTIVITY_TYPE,
+            date_deadline=self.evidence_due_by and self.evidence_due_by.date(),
+            summary=self.env._("Answer the dispute in Stripe"),
+            note=self.env._(
+                "%(client)s disputes %(amount)s (%(reason)s) of %(invoices)s. Hand in your "
+                "evidence in the Stripe Dashboard in time; without it the money is lost.",
+                client=self.partner_id.display_name,
+                amount=self.currency_id.format(self.amount),
+                reason=self.reason,
+                invoices=', '.join(self.invoice_ids.mapped('name')),
+            ),
+            user_id=self.provider_id._stripe_checkout_get_follow_up_user().id,
+        )
+
+    def _tell_invoices(self, message):
+        for invoice in self.invoice_ids:
+            invoice.message_post(body=message)
+
+
+class PaymentProvider(models.Model):
+    _inherit = 'payment.provider'
+
+    stripe_checkout_dispute_account_id = fields.Many2one(
+        'account.account',
+        string="Disputed Payments",
+        help="Where disputed money stands until the dispute is decided.",
+        copy=False,
+    )
+
+    def _stripe_checkout_ensure_dispute_account(self):
+        """Return the account of disputed payments, made if need be.
+
+        :rtype: account.account
+        """
+        self.ensure_one()
+        if not self.stripe_checkout_dispute_account_id:
+            accounts = self.env['account.account'].with_company(self.company_id)
+            self.stripe_checkout_dispute_account_id = accounts.create({
+                'name': self.env._("Disputed online payments"),
+                'code': accounts._search_new_account_code('101900'),
+                'account_type': 'asset_current',
+                'reconcile': True,
+                'company_ids': [fields.Command.link(self.company_id.id)],
+            })
+        return self.stripe_checkout_dispute_account_id
+
+
+class AccountMove(models.Model):
+    _inherit = 'account.move'
+
+    stripe_checkout_dispute_ids = fields.Many2many(
+        'stripe.dispute',
+        string="Disputes",
+        compute='_compute_stripe_checkout_dispute_ids',
+        compute_sudo=True,
+        groups='account.group_account_invoice,account.group_account_readonly',
+    )
+
+    def _compute_stripe_checkout_dispute_ids(self):
+        disputes = self.env['stripe.dispute'].search([
+            ('transaction_id.invoice_ids', 'in', self.ids),
+        ])
+        for move in self:
+            move.stripe_checkout_dispute_ids = disputes.filtered(
+                lambda dispute, move=move: move in dispute.invoice_ids
+            )
+
+    def _stripe_checkout_filter_disputed(self):
+        """Return the invoices of which a payment is disputed right now: nobody is reminded then.
+
+        :rtype: account.move
+        """
+        # In sudo mode: clients see that an invoice is disputed.
+        disputes_sudo = self.env['stripe.dispute'].sudo()
+        running = disputes_sudo.search([
+            ('transaction_id.invoice_ids', 'in', self.ids),
+            ('status', 'not in', FINAL),
+        ])
+        return self & running.invoice_ids.with_env(self.env)

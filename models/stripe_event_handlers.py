@@ -1,0 +1,163 @@
+"""The registry of event types: one small method for each."""
+
+from odoo import api, models
+from odoo.exceptions import UserError
+
+from .. import dispute_facts, refund_facts, session_facts, utils
+from ..const import HANDLED_EVENTS, INTERNAL_EVENTS
+
+
+class StripeEvent(models.Model):
+    _inherit = 'stripe.event'
+
+    @api.model
+    def _reduce(self, event):
+        """Keep of an event's object what its handler needs, without personal data.
+
+        :param dict event: Stripe's event.
+        :return: The payload to store; None for an event that no handler is registered for.
+        :rtype: dict|None
+        """
+        if event['type'] not in HANDLED_EVENTS:
+            return None
+        subject = event['data']['object']
+        if subject.get('object') == 'checkout.session':
+            return session_facts.reduce_session(subject)
+        error = subject.get('last_payment_error') or {}
+        return {
+            'id': subject.get('id'),
+            'object': subject.get('object'),
+            'payment_intent': subject.get('payment_intent'),
+            'metadata': subject.get('metadata') or {},
+            'decline_code': error.get('decline_code') or error.get('code'),
+        }
+
+    def _get_handler(self, event_type):
+        """Return the bound method that handles events of a type."""
+        return getattr(self, {**HANDLED_EVENTS, **INTERNAL_EVENTS}[event_type])
+
+    def _handle_session(self):
+        """Settle the sessions that the events speak of.
+
+        A verified statement that a session is paid is taken at its word, so that a burst is not
+        limited by Stripe's answers; so is that it expired, since it can no longer be paid then.
+        Anything else is read again, because events come in any order and may be days old; so is
+        what the sweep fetched, which Stripe renders in another API version than ours, maybe.
+        """
+        provider = self.provider_id
+        facts_list = []
+        for event in self:
+            facts = session_facts.from_session(event.payload, utils.to_timestamp(event.occurred_at))
+            trusted = event.source == 'webhook' and event._is_final(facts)
+            if not trusted and event._is_session_ours(facts) and not facts.is_probe:
+                session = provider._stripe_checkout_retrieve_session(facts.session_id)
+                facts = session_facts.from_session(session)
+            facts_list.append(facts)
+        Transaction = self.env['payment.transaction'].sudo()
+        settled = Transaction._stripe_checkout_settle(provider, facts_list)
+        by_session = {tx.stripe_checkout_session_id: tx for tx in settled}
+        for event, facts in zip(self, facts_list, strict=True):
+            event.transaction_id = by_session.get(facts.session_id)
+            if not event.transaction_id and not facts.is_probe:
+                event.state = 'ignored'  # Somebody else's session, in the same Stripe account.
+
+    def _read_session_facts(self):
+        """Return what the event says of a Checkout Session, None for an event about something else.
+
+        :rtype: SessionFacts|None
+        """
+        self.ensure_one()
+        if (self.payload or {}).get('object') != 'checkout.session':
+            return None
+        return session_facts.from_session(self.payload, utils.to_timestamp(self.occurred_at))
+
+    def _is_final(self, facts):
+        """Tell whether what an event states of its session can no longer change."""
+        if facts.outcome == 'expired':
+            return True
+        return facts.is_final_success and self._is_session_known(facts)
+
+    def _is_session_ours(self, facts):
+        return self.env['payment.transaction']._stripe_checkout_is_ours(self.provider_id, facts)
+
+    def _is_session_known(self, facts):
+        """Tell whether a session is one that we stored, of the provider's mode."""
+        transactions_sudo = self.env['payment.transaction'].sudo()
+        return (
+            self._is_session_ours(facts)
+            and facts.livemode == (self.provider_id._stripe_checkout_get_mode() == 'live')
+            and bool(
+                transactions_sudo.search_count(
+                    [('stripe_checkout_session_id', '=', facts.session_id)], limit=1
+                )
+            )
+        )
+
+    def _handle_payment_attempt_declined(self):
+        """Tell staff on the invoice that an attempt was declined; the session stays open."""
+        Transaction = self.env['payment.transaction'].sudo()
+        for event in self:
+            facts = session_facts.SessionFacts(
+                session_id='', outcome='open', metadata=event.payload.get('metadata') or {}
+            )
+            tx = Transaction
+            if event._is_session_ours(facts):
+                tx = Transaction.search([('reference', '=', facts.transaction_reference)])
+            if not tx:
+                event.state = 'ignored'
+                continue
+            event.transaction_id = tx
+            tx._stripe_checkout_note_declined(
+                event.payload.get('decline_code') or '', event.occurred_at
+            )
+
+    def _handle_refund(self):
+        """Settle the refunds that the events speak of, as Stripe knows them now.
+
+        Created, updated and failed come in any order: each refund is read again, once for all.
+        """
+        provider = self.provider_id
+        refunds = provider._stripe_checkout_get_client().v1.refunds
+        Transaction = self.env['payment.transaction'].sudo()
+        for refund_id, events in self.grouped(lambda event: event.payload['id']).items():
+            refund = refunds.retrieve(refund_id, {'expand': ['payment_intent']}).to_dict()
+            if not provider._stripe_checkout_is_ours(refund.get('payment_intent')):
+                events.state = 'ignored'  # The refund of somebody else's payment.
+                continue
+            tx = Transaction._stripe_checkout_settle_refunds(
+                provider, [refund_facts.from_refund(refund)]
+            )
+            if not tx:
+                raise UserError(self.env._("The payment of this refund is not booked yet."))
+            events.transaction_id = tx
+
+    def _handle_dispute(self):
+        """Settle the disputes that the events speak of, as Stripe knows them now."""
+        provider = self.provider_id
+        disputes = provider._stripe_checkout_get_client().v1.disputes
+        for dispute_id, events in self.grouped(lambda event: event.payload['id']).items():
+            dispute = disputes.retrieve(dispute_id, {'expand': ['payment_intent']}).to_dict()
+            if not provider._stripe_checkout_is_ours(dispute.get('payment_intent')):
+                events.state = 'ignored'  # The dispute of somebody else's payment.
+                continue
+            disputes_sudo = self.env['stripe.dispute'].sudo()
+            settled = disputes_sudo._settle(provider, dispute_facts.from_dispute(dispute))
+            if not settled:
+                raise UserError(self.env._("The payment of this dispute is not booked yet."))
+            events.transaction_id = settled.transaction_id
+
+    def _handle_invoice_changed(self):
+        """Retire the open sessions that ask for something else than their invoices do now.
+
+        One that turns out to be paid is settled instead.
+        """
+        moves = self.env['account.move'].browse({
+            move_id for event in self for move_id in event.payload['invoices']
+        })
+        claims_sudo = self.env['stripe.checkout.claim'].sudo()
+        for tx in claims_sudo.search([('move_id', 'in', moves.ids)]).transaction_id:
+            if tx.state == 'draft' and not tx._stripe_checkout_is_wanted():
+                tx._stripe_checkout_retire()
+        for event in self:
+            claims = claims_sudo.search([('move_id', 'in', event.payload['invoices'])])
+            event.transaction_id = claims.transaction_id[:1]

@@ -1,0 +1,216 @@
+"""The queue that works the ledger of Stripe's events off."""
+
+import logging
+from datetime import timedelta
+
+import psycopg2
+
+from odoo import api, fields, models
+from odoo.tools import SQL
+
+from .. import utils
+from .stripe_event import CRON_XML_IDS
+
+_logger = logging.getLogger(__name__)
+
+BATCH_SIZE = 50
+# Minutes until the next attempt; the last one is repeated, because money is never given up.
+RETRY_DELAYS = (0.5, 2, 10, 30, 120, 360, 1440)
+
+
+class StripeEvent(models.Model):
+    _inherit = 'stripe.event'
+
+    # === WHAT IS DUE === #
+
+    @api.model
+    def _cron_process_events(self):
+        """Work the queue off, in batches, until it is empty or the time is up.
+
+        Several cron records call this method at once, on any number of hosts; the rows are shared
+        out by locks that do not wait.
+        """
+        while batch := self._take_batch():
+            batch._process_batch()
+            if not self.env['ir.cron']._commit_progress(len(batch)):
+                # Odoo would take what is left up again only when it polls, a minute later.
+                self._wake_queue()
+                self._commit()
+                return
+
+    @api.model
+    def _take_batch(self):
+        """Take due events, and mark them as under way in a transaction of its own.
+
+        An event that is marked already was under way when a worker died: it is taken alone, and
+        its attempt is counted first, so that it cannot take the others down with it again.
+
+        :return: The events; empty if none is due.
+        :rtype: stripe.event
+        """
+        rows = self._lock_due()
+        if not rows:
+            return self.browse()
+        fresh = [row_id for row_id, under_way in rows if not under_way]
+        batch = self.browse(fresh or [rows[0][0]])
+        values = {'under_way': True}
+        if not fresh:
+            values['attempts'] = batch.attempts + 1
+            values['next_attempt_at'] = batch._get_next_attempt(values['attempts'])
+            values['error'] = self.env._("The worker that processed this event died.")
+        batch.write(values)
+        if not fresh:
+            batch._schedule_next_attempt()  # It may take the next worker down, too.
+        self._commit()
+        return batch
+
+    @api.model
+    def _lock_due(self):
+        """Lock due events that nobody else has, as the first statement of a fresh transaction.
+
+        Later in a transaction `SKIP LOCKED` fails on rows that were changed since its snapshot.
+
+        :return: The ids, and whether each was under way.
+        :rtype: list[tuple[int, bool]]
+        """
+        self._commit()
+        self.env.cr.execute(
+            SQL(
+                """
+                  SELECT id, COALESCE(under_way, FALSE)
+                    FROM stripe_event
+                   WHERE state IN ('pending', 'failed')
+                     AND next_attempt_at <= (clock_timestamp() AT TIME ZONE 'UTC')
+                ORDER BY COALESCE(under_way, FALSE), provider_id, id
+                   LIMIT %s
+                     FOR UPDATE SKIP LOCKED
+                """,
+                BATCH_SIZE,
+            )
+        )
+        return self.env.cr.fetchall()
+
+    def _lock_batch(self):
+        """Lock the events of the batch in a fresh transaction, less what somebody else has.
+
+        :rtype: stripe.event
+        """
+        self._commit()
+        self.env.cr.execute(
+            SQL(
+                """
+                  SELECT id
+                    FROM stripe_event
+                   WHERE id = ANY(%s) AND state IN ('pending', 'failed')
+                ORDER BY id
+                     FOR UPDATE SKIP LOCKED
+                """,
+                self.ids,
+            )
+        )
+        self.env.invalidate_all(flush=False)
+        return self.browse(row[0] for row in self.env.cr.fetchall())
+
+    def _process_batch(self):
+        """Process the events together, or one by one if that fails."""
+        try:
+            locked = self._lock_batch()
+            locked._handle()
+            locked._set_done()
+            self._commit()
+        except psycopg2.OperationalError:
+            self.env.cr.rollback()
+            self._give_back()
+        except Exception as error:
+            self.env.cr.rollback()
+            if len(self) == 1:
+                self._set_failed(error)
+                return
+            _logger.info("A batch of %s events failed, processing one by one", len(self))
+            for event in self:
+                event._process_batch()
+
+    def _handle(self):
+        """Hand the events over to the handlers of their types, company by company."""
+        for provider, provider_events in self.grouped('provider_id').items():
+            for event_type, events in provider_events.grouped('type').items():
+                events.with_company(provider.company_id)._get_handler(event_type)()
+
+    # === OUTCOME === #
+
+    def _set_done(self):
+        for event in self:
+            event.write({
+                'state': 'ignored' if event.state == 'ignored' else 'done',
+                'attempts': event.attempts + 1,
+                'under_way': False,
+                'error': False,
+            })
+        self._close_follow_up()
+
+    def _set_failed(self, error):
+        """Keep the error, and try again later, less and less often.
+
+        :param Exception error: What went wrong.
+        """
+        locked = self._lock_batch()
+        for event in locked:
+            _logger.warning(
+                "Event %s (%s) failed: %s",
+                event.event_id,
+                event.type,
+                utils.redact(str(error)),
+                exc_info=error,
+            )
+            attempts = event.attempts + 1
+            event.write({
+                'state': 'failed',
+                'attempts': attempts,
+                'next_attempt_at': event._get_next_attempt(attempts),
+                'under_way': False,
+                'error': utils.redact(str(error)) or type(error).__name__,
+            })
+        locked._follow_up_safely()
+        locked._schedule_next_attempt()
+        self._commit()
+
+    def _give_back(self):
+        """Take the mark off events that another transaction was faster with: no attempt."""
+        self._commit()
+        self.env.cr.execute(
+            SQL(
+                """
+                UPDATE stripe_event
+                   SET under_way = FALSE,
+                       next_attempt_at = LEAST(next_attempt_at, %s)
+                 WHERE id IN (
+                    SELECT id FROM stripe_event
+                     WHERE id = ANY(%s) AND under_way
+                       FOR UPDATE SKIP LOCKED
+                )
+                """,
+                self._get_now(),
+                self.ids,
+            )
+        )
+        self.env.invalidate_all(flush=False)
+        self._commit()
+
+    @api.model
+    def _get_next_attempt(self, attempts):
+        """Return when an event that failed is due again, UTC."""
+        delay = RETRY_DELAYS[min(attempts, len(RETRY_DELAYS)) - 1]
+        return fields.Datetime.now() + timedelta(minutes=delay)
+
+    def _schedule_next_attempt(self):
+        """Wake the queue when the events are due again."""
+        cron = self.env.ref(CRON_XML_IDS[0], raise_if_not_found=False)
+        moments = self.mapped('next_attempt_at')
+        if cron and moments:
+            cron._trigger(at=[moment + timedelta(seconds=1) for moment in moments])
+
+    @api.model
+    def _commit(self):
+        # Each batch is a transaction of its own: what is processed stays processed.
+        self.env.flush_all()
+        self.env.cr.commit()  # pylint: disable=invalid-commit

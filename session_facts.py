@@ -1,0 +1,145 @@
+"""What a Checkout Session says about money, read once from Stripe's object. No database here."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from . import const, utils
+
+# What is kept of a session in the event ledger: no address, no name, no card.
+_KEPT_KEYS = (
+    'id', 'object', 'status', 'payment_status', 'amount_total', 'currency', 'created',
+    'expires_at', 'livemode', 'metadata', 'payment_intent', 'client_reference_id',
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SessionFacts:
+    """The state of a Checkout Session at one moment.
+
+    `outcome` is one of `open`, `processing` (a delayed method, not settled yet), `paid`, `failed`
+    (a delayed method that will not be settled) and `expired`.
+    """
+
+    session_id: str
+    outcome: str
+    payment_intent: str | None = None
+    amount_minor: int = 0
+    currency_name: str = ''
+    paid_at: datetime | None = None  # UTC, naive as Odoo keeps it
+    method: str = ''
+    message: str = ''
+    livemode: bool = False
+    metadata: dict = field(default_factory=dict)
+
+    @property
+    def amount(self):
+        """The amount in major units."""
+        return utils.to_major_units(self.amount_minor, self.currency_name)
+
+    @property
+    def database_uuid(self):
+        """The database that made the session, None for a session of somebody else's."""
+        return self.metadata.get(const.METADATA_DATABASE)
+
+    @property
+    def transaction_reference(self):
+        """The reference of the transaction that the session was made for."""
+        return self.metadata.get(const.METADATA_TRANSACTION)
+
+    @property
+    def invoice_ids(self):
+        """The invoices that the session was made for."""
+        names = sorted(name for name in self.metadata if name.startswith(const.METADATA_INVOICES))
+        numbers = ','.join(self.metadata[name] for name in names).split(',')
+        return [int(number) for number in numbers if number.isdigit()]
+
+    @property
+    def is_probe(self):
+        """Whether the session only tests the connection, and is for nobody to pay."""
+        return const.METADATA_PROBE in self.metadata
+
+    @property
+    def is_final_success(self):
+        """Whether the session is paid for good: the one statement an event is trusted with."""
+        return self.outcome == 'paid'
+
+
+def write_invoice_ids(invoice_ids):
+    """Write the invoices of a session as its metadata, in as many values as it takes.
+
+    :param list[int] invoice_ids: The ids, as many as a session can have lines at most.
+    :return: The metadata, which `SessionFacts.invoice_ids` reads.
+    :rtype: dict[str, str]
+    """
+    width = 1 + max((len(str(invoice_id)) for invoice_id in invoice_ids), default=0)
+    step = const.MAXIMUM_METADATA_LENGTH // width
+    return {
+        f'{const.METADATA_INVOICES}{f"_{start // step + 1}" if start else ""}': ','.join(
+            map(str, invoice_ids[start : start + step])
+        )
+        for start in range(0, len(invoice_ids), step)
+    } or {const.METADATA_INVOICES: ''}
+
+
+def reduce_session(session):
+    """Keep of a session only what settling needs.
+
+    :param dict session: Stripe's Checkout Session.
+    :return: The session without personal data.
+    :rtype: dict
+    """
+    return {key: session[key] for key in _KEPT_KEYS if key in session}
+
+
+def from_session(session, occurred_at=None):
+    """Read the facts from a Checkout Session.
+
+    With the PaymentIntent expanded (`payment_intent.latest_charge.balance_transaction`) a delayed
+    payment that failed is told from one that is under way; without it the session alone cannot
+    tell, and counts as under way.
+
+    :param dict session: Stripe's Checkout Session.
+    :param int occurred_at: When Stripe says it happened, as a Unix time; read from the charge if
+                            not given.
+    :return: The facts.
+    :rtype: SessionFacts
+    """
+    intent = session.get('payment_intent')
+    expanded = intent if isinstance(intent, dict) else {}
+    charge = expanded.get('latest_charge')
+    charge = charge if isinstance(charge, dict) else {}
+    error = expanded.get('last_payment_error') or {}
+    paid_at = occurred_at or _read_paid_at(charge)
+    return SessionFacts(
+        session_id=session['id'],
+        outcome=_read_outcome(session, expanded),
+        payment_intent=expanded.get('id') or intent or None,
+        amount_minor=session.get('amount_total') or 0,
+        currency_name=(session.get('currency') or '').upper(),
+        paid_at=utils.to_datetime(paid_at) if paid_at else None,
+        method=(charge.get('payment_method_details') or {}).get('type') or '',
+        message=utils.redact(error.get('message')),
+        livemode=bool(session.get('livemode')),
+        metadata=session.get('metadata') or {},
+    )
+
+
+def _read_outcome(session, intent):
+    """Reduce status, payment status and the PaymentIntent's status to one word."""
+    if session.get('status') == 'expired':
+        return 'expired'
+    if session.get('status') != 'complete':
+        return 'open'
+    if session.get('payment_status') in ('paid', 'no_payment_required'):
+        return 'paid'
+    if intent.get('status') in ('requires_payment_method', 'canceled'):
+        return 'failed'
+    return 'processing'
+
+
+def _read_paid_at(charge):
+    """Return when the money was captured: of a delayed method only the balance knows."""
+    balance_transaction = charge.get('balance_transaction')
+    if isinstance(balance_transaction, dict):
+        return balance_transaction.get('created')
+    return charge.get('created')

@@ -1,0 +1,212 @@
+"""What the tests share: a connected company, a client, invoices, and Stripe's stand-in.
+
+Nothing is patched: calls go to the stand-in through the real SDK, events come back as signed bodies
+over HTTP. The stand-in holds its deliveries, so that each test decides when and in which order they
+arrive.
+"""
+
+import json
+from urllib.parse import urlsplit
+
+from lxml import html
+
+from odoo.fields import Command
+from odoo.tests import HttpCase, new_test_user, tagged
+
+from odoo.addons.account.tests.common import AccountTestInvoicingCommon
+
+from ..devtools.standin import StandIn
+from .letter import Letter
+
+
+@tagged('post_install', '-at_install')
+class StripeCheckoutCommon(AccountTestInvoicingCommon, HttpCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.stripe = StandIn()
+        cls.stripe.start()
+        cls.addClassCleanup(cls.stripe.stop)
+        parameters = cls.env['ir.config_parameter'].sudo()
+        parameters.set_param('payment_stripe_checkout.api_base', cls.stripe.url)
+        parameters.set_param('web.base.url', cls.base_url())
+        cls.company = cls.company_data['company']
+        cls.billing_admin = new_test_user(
+            cls.env,
+            login='billing_admin',
+            groups='account.group_account_manager',
+            company_id=cls.company.id,
+            company_ids=[Command.set(cls.company.ids)],
+        )
+        cls.client = cls.env['res.partner'].create({
+            'name': "Client",
+            'email': 'client@example.com',
+            'country_id': cls.env.ref('base.us').id,
+        })
+
+    def setUp(self):
+        super().setUp()
+        self.stripe.reset()
+        self.stripe.deliveries.hold()
+        self.provider = self.connect()
+        self.confirm_webhook()
+        self.stripe.calls.clear()
+
+    # === STAFF === #
+
+    def connect(self, secret_key=None, publishable_key=None, user=None, company=None):
+        """Connect through the wizard, as a billing admin does; return the provider in sudo mode."""
+        wizards = self.env['stripe.checkout.connect'].with_user(user or self.billing_admin)
+        wizard = wizards.create({
+            'company_id': (company or self.company).id,
+            'secret_key': secret_key or self.stripe.account.secret_key,
+            'publishable_key': publishable_key or self.stripe.account.publishable_key,
+        })
+        wizard.action_connect()
+        return self.get_provider(wizard.company_id)
+
+    def confirm_webhook(self):
+        """Deliver the event that connecting asks Stripe for, and leave no trace of it."""
+        self.deliver()
+        self.assertEqual(self.provider.stripe_checkout_webhook_state, 'confirmed')
+        self.env['stripe.event'].sudo().search([]).unlink()
+        self.env['ir.cron.trigger'].sudo().search([]).unlink()
+        self.env.cr.postcommit.run()
+
+    def get_provider(self, company):
+        """Return the provider of a company in sudo mode, connected or not."""
+        providers_sudo = self.env['payment.provider'].sudo()
+        return providers_sudo.search([
+            ('code', '=', 'stripe_checkout'),
+            ('company_id', '=', company.id),
+        ])
+
+    def create_invoice(self, amount=100.0, post=True, **values):
+        """Create a customer invoice of one line without taxes."""
+        invoice = self.env['account.move'].create({
+            'move_type': 'out_invoice',
+            'partner_id': self.client.id,
+            'company_id': self.company.id,
+            'invoice_line_ids': [
+                Command.create({
+                    'name': "Managed services",
+                    'price_unit': amount,
+                    'tax_ids': [Command.clear()],
+                })
+            ],
+            **values,
+        })
+        if post:
+            invoice.action_post()
+        return invoice
+
+    # === CLIENT === #
+
+    def get_path(self, invoice):
+        """Return the path of the invoice's payment link, read as staff read it."""
+        url = invoice.with_user(self.billing_admin).stripe_checkout_url
+        self.assertTrue(url, "The invoice has no payment link")
+        return url.removeprefix(self.base_url())
+
+    def open_link(self, invoice):
+        """Visit the invoice's link; return the Checkout Session that it leads to."""
+        response = self.url_open(self.get_path(invoice), allow_redirects=False)
+        self.assertEqual(response.status_code, 303, response.text)
+        return self.get_session(response.headers['Location'])
+
+    def get_session(self, url):
+        """Return the stand-in's session of the address of a Checkout page."""
+        self.assertTrue(url.startswith(self.stripe.url), url)
+        return self.stripe.session(url.rpartition('/')[2].partition('#')[0].partition('?')[0])
+
+    def get_page(self, response, state=None):
+        """Parse a page; check that it is one of ours in the given state."""
+        page = html.fromstring(response.content)
+        if state:
+            self.assertEqual(page.xpath("//*[@id='o_stripe_checkout_page']/@data-state"), [state])
+        return page
+
+    def read_mails(self, recipient=None):
+        """Return the mails to clients so far, oldest first, as their readers have them.
+
+        :param res.partner recipient: Whose mails; the client's if not given.
+        :rtype: list[Letter]
+        """
+        mails = self.env['mail.mail'].sudo().search([], order='id')
+        person = recipient or self.client
+        return [Letter(mail) for mail in mails if person in mail.recipient_ids]
+
+    # === STRIPE === #
+
+    def deliver(self, deliveries=None, status=200):
+        """Post what the stand-in holds, really signed; return the answers.
+
+        As at Stripe, nothing is sent to an endpoint that is disabled or deleted; what goes to
+        another host is lost.
+        """
+        answers = []
+        self.env.cr.postcommit.run()  # Stripe is asked for some events once they can be proven.
+        for delivery in deliveries if deliveries is not None else self.stripe.deliveries.pop_all():
+            if not delivery.is_wanted or not delivery.url.startswith(self.base_url()):
+                continue
+            headers = delivery.signed()
+            answer = self.url_open(urlsplit(delivery.url).path, data=delivery.body, headers=headers)
+            delivery.note(answer.status_code)
+            self.assertEqual(answer.status_code, status, answer.text)
+            answers.append(answer)
+        return answers
+
+    def run_queue(self):
+        """Run the cron that works the events off."""
+        self.run_cron('ir_cron_process_events')
+
+    def run_cron(self, name):
+        result = self.env.ref(f'payment_stripe_checkout.{name}').method_direct_trigger()
+        self.assertIs(result, True, result)
+        self.env.invalidate_all()
+
+    def make_event(self, event_type, subject, event_id='evt_test', created=1_700_000_000):
+        """Build an event that the stand-in did not send."""
+        return json.dumps({
+            'id': event_id,
+            'object': 'event',
+            'type': event_type,
+            'created': created,
+            'livemode': False,
+            'data': {'object': subject},
+        }).encode()
+
+    def get_sessions(self):
+        """Return the Checkout Sessions of the stand-in's account that are for somebody to pay."""
+        client = self.provider._stripe_checkout_get_client()
+        sessions = client.v1.checkout.sessions.list({'limit': 100}).to_dict()['data']
+        return [session for session in sessions if 'odoo_probe' not in session['metadata']]
+
+    # === BOOKS === #
+
+    def get_payments(self, invoice):
+        """Return the payments whose journal entries are reconciled with the invoice's."""
+        receivable = invoice.line_ids.filtered(
+            lambda line: line.account_id.account_type == 'asset_receivable'
+        )
+        partials = receivable.matched_credit_ids
+        return partials.credit_move_id.move_id.origin_payment_id
+
+    def assert_booked(self, invoice, amount, payment_state='paid'):
+        """Check on the journal entries that exactly one payment of an amount settles an invoice."""
+        payment = self.get_payments(invoice)
+        self.assertEqual(len(payment), 1)
+        self.assertEqual(payment.move_id.state, 'posted')
+        clearing = self.provider.journal_id.default_account_id
+        receivable = invoice.line_ids.account_id.filtered(
+            lambda account: account.account_type == 'asset_receivable'
+        )
+        self.assertRecordValues(
+            payment.move_id.line_ids.sorted('balance'),
+            [
+                {'account_id': receivable.id, 'amount_currency': -amount, 'reconciled': True},
+                {'account_id': clearing.id, 'amount_currency': amount, 'reconciled': False},
+            ],
+        )
+        self.assertEqual(invoice.payment_state, payment_state)
+        return payment

@@ -1,0 +1,101 @@
+"""Webhooks, success pages and two hosts settle a payment at the same moment: it is booked once."""
+
+import functools
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from .books import assert_paid_once, get_events, wait_paid, wait_queue_empty
+from .client import (
+    all_at_once,
+    get,
+    get_event_ids,
+    get_success_url,
+    open_session,
+    read_received,
+    read_state,
+)
+from .waiting import wait_until
+
+pytest_plugins = [f'{__package__}.fixtures']
+
+PAGES = 8
+
+
+@pytest.fixture(scope='module')
+def other_host(running_site):
+    """A second server on the same database, with schedulers of its own."""
+    return running_site.add_host()
+
+
+def test_success_pages_and_webhook_at_once(site):
+    """Catches a success page that books beside the queue, or breaks where the queue is faster."""
+    invoice = site.staff.create_invoice()
+    session = open_session(site.stripe, invoice.url)
+    site.stripe.deliveries.hold()
+    site.stripe.pay(session['id'])
+    page = functools.partial(get, get_success_url(session))
+    webhook = functools.partial(_deliver, site, session)
+    *pages, attempts = all_at_once([page] * PAGES + [webhook])
+    assert [attempt.status for attempt in attempts] == [200, 200]
+    assert [(page.status_code, read_state(page)) for page in pages] == [(200, 'done')] * PAGES
+    assert {read_received(page) for page in pages} == {'$\N{NO-BREAK SPACE}100.00'}
+    wait_queue_empty(site)
+    assert_paid_once(site, invoice, session['id'])
+    (event,) = get_events(site, session['id'])
+    assert (event['state'], event['error']) == ('done', None)
+
+
+def test_two_hosts_at_once(site, other_host):
+    """Catches two callers of the settle function who both find that nothing is booked yet.
+
+    All of them, on two hosts, have begun before the first one goes on.
+    """
+    invoice = site.staff.create_invoice()
+    session = open_session(site.stripe, invoice.url)
+    site.stripe.deliveries.hold()
+    site.stripe.pay(session['id'])
+    here = get_success_url(session)
+    there = here.replace(site.url, other_host.url)
+    with ThreadPoolExecutor(PAGES) as pool:
+        with _hold_transaction(site, session):
+            pages = [pool.submit(get, url) for url in [here, there] * 3]
+            _deliver(site, session)
+            # Six pages and one worker of the queue.
+            wait_until(lambda: site.count_waiting() == 7, lambda: f'{site.count_waiting()} waiting')
+        pages = [page.result() for page in pages]
+    assert [(page.status_code, read_state(page)) for page in pages] == [(200, 'done')] * 6
+    wait_queue_empty(site)
+    assert_paid_once(site, invoice, session['id'])
+    (event,) = get_events(site, session['id'])
+    assert (event['state'], event['error']) == ('done', None)
+
+
+def test_burst_on_two_hosts(site, other_host):
+    """Catches events that two hosts process both, or that one of them fails for the other."""
+    invoices = site.staff.create_invoices(12)
+    sessions = [open_session(site.stripe, invoice.url) for invoice in invoices]
+    site.stripe.deliveries.duplicate_events()
+    for session in sessions:
+        site.stripe.pay(session['id'])
+    assert site.stripe.wait_idle()
+    for invoice in invoices:
+        wait_paid(site, invoice)
+    wait_queue_empty(site)
+    for invoice, session in zip(invoices, sessions, strict=True):
+        assert_paid_once(site, invoice, session['id'])
+        assert [event['state'] for event in get_events(site, session['id'])] == ['done', 'done']
+
+
+def _deliver(site, session):
+    """Deliver the event about a paid session, twice at once."""
+    (event_id,) = get_event_ids(site.stripe, session['id'])
+    return site.stripe.deliveries.repeat(event_id, times=2, parallel=2)
+
+
+def _hold_transaction(site, session):
+    """Hold what settling takes first: the row of the transaction."""
+    return site.hold_rows(
+        "SELECT id FROM payment_transaction WHERE stripe_checkout_session_id = %s FOR UPDATE",
+        session['id'],
+    )

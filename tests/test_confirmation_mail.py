@@ -1,0 +1,152 @@
+from datetime import datetime, timedelta
+
+from freezegun import freeze_time
+
+from odoo import fields
+from odoo.tests import tagged
+from odoo.tools import format_date, mute_logger
+
+from .common import StripeCheckoutCommon
+
+MAILS = 'odoo.addons.payment_stripe_checkout.models.payment_transaction_mail'
+
+
+@tagged('post_install', '-at_install')
+class TestConfirmationMail(StripeCheckoutCommon):
+    """The client is thanked exactly once for each payment, with what was really received."""
+
+    def pay(self, invoice, method='card', **kwargs):
+        """Pay an invoice at Stripe and let the webhook and the queue do their work."""
+        session = self.open_link(invoice)
+        self.stripe.pay(session['id'], method, **kwargs)
+        self.deliver()
+        self.run_queue()
+        return session
+
+    def send_mails(self):
+        self.run_cron('ir_cron_send_mails')
+
+    def test_read_as_a_person(self):
+        invoice = self.create_invoice(1234.5)
+        session = self.open_link(invoice)
+        with freeze_time(datetime.now() + timedelta(hours=1)) as moment:
+            self.stripe.pay(session['id'])
+            day = format_date(self.env, moment().date(), lang_code='en_US')
+        self.deliver()
+        self.run_queue()
+        self.send_mails()
+        [letter] = self.read_mails()
+        self.assertIn(self.company.name, letter.subject)
+        text = letter.text.replace('\N{NO-BREAK SPACE}', ' ')
+        payment = self.get_payments(invoice)
+        for fact in ("Hello Client", "$ 1,234.50", day, "Card", invoice.name, payment.name):
+            self.assertIn(fact, text)
+            self.assertIn(fact, letter.plain)
+        self.assertNotIn("Left to pay", text)
+        self.assertEqual(letter.get_colors(), [])
+
+    def test_receipt_can_be_had_from_the_mail(self):
+        invoice = self.create_invoice(100)
+        self.pay(invoice)
+        self.send_mails()
+        [letter] = self.read_mails()
+        payment = self.get_payments(invoice)
+        # A PDF is attached where the server can make one; the link is there in any case.
+        self.assertEqual(bool(letter.attachments), payment._stripe_checkout_can_print())
+        [url] = letter.get_links('/receipt/')
+        response = self.url_open(url.removeprefix(self.base_url()))
+        self.assertIn(payment.name, response.text)
+
+    def test_once_whatever_settles_it_and_how_often(self):
+        invoice = self.create_invoice(100)
+        session = self.open_link(invoice)
+        self.stripe.pay(session['id'])
+        deliveries = self.stripe.deliveries.pop_all()
+        self.url_open(session['success_url'].removeprefix(self.base_url()).replace(
+            '{CHECKOUT_SESSION_ID}', session['id']))  # fmt: skip
+        self.deliver(deliveries)
+        self.run_queue()
+        self.send_mails()
+        self.deliver(deliveries)
+        self.run_queue()
+        with freeze_time(fields.Datetime.now() + timedelta(minutes=10)):
+            self.run_cron('ir_cron_sweep')
+        self.send_mails()
+        self.assertEqual(len(self.read_mails()), 1)
+
+    def test_partial_payment_says_what_is_left(self):
+        invoice = self.create_invoice(100)
+        self.open_link(invoice)
+        credit_line = self.create_invoice(100)  # Another invoice is none of this mail's business.
+        session = self.open_link(invoice)
+        invoice.button_draft()
+        invoice.invoice_line_ids.price_unit = 130  # Revised while the client was typing.
+        invoice.action_post()
+        self.stripe.pay(session['id'])
+        self.deliver()
+        self.run_queue()
+        self.send_mails()
+        [letter] = self.read_mails()
+        text = letter.text.replace('\N{NO-BREAK SPACE}', ' ')
+        self.assertIn("Received $ 100.00", text)
+        self.assertIn("Left to pay: $ 30.00", text)
+        self.assertNotIn(credit_line.name, text)
+
+    def test_switched_off(self):
+        self.provider.with_user(self.billing_admin).stripe_checkout_send_confirmations = False
+        invoice = self.create_invoice(100)
+        self.pay(invoice)
+        self.send_mails()
+        self.assert_booked(invoice, 100)
+        self.assertEqual(self.read_mails(), [])
+
+    def test_debit_is_confirmed_when_the_bank_has_paid(self):
+        invoice = self.create_invoice(100)
+        session = self.pay(invoice, 'us_bank_account')
+        self.send_mails()
+        self.assertEqual(self.read_mails(), [], "Nothing is received yet")
+        self.stripe.settle_debit(session['id'])
+        self.deliver()
+        self.run_queue()
+        self.send_mails()
+        [letter] = self.read_mails()
+        self.assertIn("Bank account (ACH)", letter.text)
+
+    @mute_logger(MAILS)
+    def test_waits_for_the_method_five_minutes_at_most(self):
+        invoice = self.create_invoice(100)
+        self.pay(invoice)
+        self.stripe.faults.next(6, 'reset')
+        self.send_mails()
+        self.assertEqual(self.read_mails(), [])
+        with freeze_time(fields.Datetime.now() + timedelta(minutes=6)):
+            self.send_mails()
+        [letter] = self.read_mails()
+        self.assertNotIn("Paid with", letter.text)
+
+    @mute_logger(MAILS)
+    def test_broken_template_costs_no_booking_and_staff_are_told(self):
+        template = self.env.ref('payment_stripe_checkout.mail_template_confirmation')
+        template.body_html = '<p t-out="object.no_such_field" />'
+        invoice = self.create_invoice(100)
+        self.pay(invoice)
+        self.assert_booked(invoice, 100)
+        with mute_logger('odoo.addons.mail.models.mail_render_mixin'):
+            self.send_mails()
+        self.assertEqual(invoice.transaction_ids.stripe_checkout_mail_state, 'error')
+        self.assertIn("could not be written", invoice.activity_ids.summary)
+
+    def test_staff_may_change_the_template(self):
+        template = self.env.ref('payment_stripe_checkout.mail_template_confirmation')
+        template.subject = "Got it"
+        self.pay(self.create_invoice(100))
+        self.send_mails()
+        self.assertEqual(self.read_mails()[0].subject, "Got it")
+
+    def test_client_without_an_address(self):
+        self.client.email = False
+        invoice = self.create_invoice(100)
+        self.pay(invoice)
+        self.send_mails()
+        self.assertEqual(self.read_mails(), [])
+        self.assertEqual(invoice.transaction_ids.stripe_checkout_mail_state, 'skipped')

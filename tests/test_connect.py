@@ -1,0 +1,209 @@
+from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.tests import Form, new_test_user, tagged
+
+from .. import const
+from .common import StripeCheckoutCommon
+
+
+@tagged('post_install', '-at_install')
+class TestConnect(StripeCheckoutCommon):
+    """Connecting proves the keys, and a failure leaves everything as it was."""
+
+    def get_endpoints(self):
+        client = self.provider._stripe_checkout_get_client()
+        return client.v1.webhook_endpoints.list().data
+
+    def read_connection(self):
+        return self.provider.read([
+            'state',
+            'journal_id',
+            'stripe_checkout_account_id',
+            'stripe_checkout_key_hint',
+            'stripe_checkout_endpoint_id',
+            'stripe_checkout_webhook_state',
+            'stripe_checkout_connected_at',
+        ])
+
+    def assert_refused(self, error, message, **keys):
+        """Connect in vain; return how many calls were made.
+
+        Not with `assertRaises`, whose savepoint would undo what a failure must not do.
+        """
+        before, calls = self.read_connection(), len(self.stripe.calls)
+        try:
+            self.connect(**keys)
+        except error as caught:
+            self.assertRegex(str(caught), message)
+        else:
+            self.fail("The connection was not refused")
+        self.assertEqual(self.read_connection(), before)
+        return len(self.stripe.calls) - calls
+
+    # === WHAT A CONNECTION IS === #
+
+    def test_connected(self):
+        secret_key = self.stripe.account.secret_key
+        self.assertRecordValues(
+            self.provider,
+            [
+                {
+                    'state': 'test',
+                    'is_published': True,
+                    'stripe_checkout_account_id': self.stripe.account.id,
+                    'stripe_checkout_key_hint': f'sk_test_…{secret_key[-4:]}',
+                    'stripe_checkout_webhook_state': 'confirmed',
+                    'stripe_checkout_connected_by_id': self.billing_admin.id,
+                }
+            ],
+        )
+        self.assertTrue(self.provider.payment_method_ids.active)
+
+    def test_endpoint(self):
+        [endpoint] = self.get_endpoints()
+        self.assertEqual(endpoint.id, self.provider.stripe_checkout_endpoint_id)
+        self.assertEqual(
+            endpoint.url,
+            f'{self.base_url()}/payment/stripe_checkout/webhook/{self.provider.id}',
+        )
+        self.assertEqual(endpoint.api_version, const.API_VERSION)
+        self.assertEqual(set(endpoint.enabled_events), set(const.HANDLED_EVENTS))
+        self.assertTrue(self.provider.stripe_checkout_webhook_secret.startswith('whsec_'))
+
+    def test_journal(self):
+        journal = self.provider.journal_id
+        self.assertNotEqual(journal, self.company_data['default_journal_bank'])
+        self.assertEqual(journal.type, 'bank')
+        self.assertEqual(journal.stripe_checkout_mode, 'test')
+        line = journal.inbound_payment_method_line_ids.filtered(
+            lambda line: line.payment_provider_id == self.provider
+        )
+        self.assertEqual(len(line), 1)
+        self.assertEqual(line.payment_account_id, journal.default_account_id)
+
+    def test_connecting_again_keeps_journal_settings_and_links(self):
+        self.provider.stripe_checkout_link_expiration = '336'
+        journal = self.provider.journal_id
+        invoice = self.create_invoice(100)
+        session = self.open_link(invoice)
+        former = self.provider.stripe_checkout_webhook_secret
+        self.connect()
+        self.assertEqual(self.provider.stripe_checkout_link_expiration, '336')
+        self.assertEqual(self.provider.journal_id, journal)
+        self.assertEqual(self.open_link(invoice), session)
+        self.assertEqual(self.provider._stripe_checkout_get_webhook_secrets()[1], former)
+
+    def test_restricted_key(self):
+        self.connect(secret_key=self.stripe.account.restricted_key)
+        self.assertEqual(self.provider.stripe_checkout_account_id, self.stripe.account.id)
+
+    def test_restricted_key_that_may_not_read_the_account(self):
+        key = self.stripe.add_restricted_key(without={'rak_accounts_kyc_basic_read'})
+        account_id = self.provider.stripe_checkout_account_id
+        self.connect(secret_key=key)
+        self.assertEqual(self.provider.state, 'test')
+        self.assertEqual(self.provider.stripe_checkout_account_id, account_id, "Known before")
+
+    # === REFUSED === #
+
+    def test_wrong_keys_are_refused_before_any_call(self):
+        good = self.stripe.account
+        for message, keys in [
+            ("secret key must start", {'secret_key': good.publishable_key}),
+            ("secret key must start", {'secret_key': 'nonsense'}),
+            ("publishable key must start", {'publishable_key': good.secret_key}),
+            ("different modes", {'publishable_key': 'pk_live_12345'}),
+            ("different modes", {'secret_key': 'sk_live_12345'}),
+        ]:
+            with self.subTest(**keys):
+                self.assertEqual(self.assert_refused(ValidationError, message, **keys), 0)
+
+    def test_key_that_stripe_does_not_know(self):
+        key = 'sk_test_unknown_1234567890'
+        with self.assertRaises(UserError) as caught:
+            self.connect(secret_key=key)
+        self.assertNotIn(key, str(caught.exception))
+        self.assert_refused(UserError, "does not accept the key", secret_key=key)
+
+    def test_fault_at_any_step_leaves_the_former_connection(self):
+        for path in ('/v1/balance', '/v1/account', '/v1/webhook_endpoints'):
+            with self.subTest(path=path):
+                self.stripe.faults.next(3, 'reset', path=path)
+                self.assert_refused(UserError, "could not be reached")
+                self.stripe.faults.clear()
+
+    def test_sixteen_endpoints_at_most(self):
+        client = self.provider._stripe_checkout_get_client()
+        for number in range(15):
+            client.v1.webhook_endpoints.create({
+                'url': f'https://example.com/{number}',
+                'enabled_events': ['charge.succeeded'],
+            })
+        self.assert_refused(
+            UserError, "16 webhook endpoints.*free to go.*\n.*stripe_checkout/webhook"
+        )
+        self.assertEqual(len(client.v1.webhook_endpoints.list({'limit': 100}).data), 16)
+
+    def test_live_key_never_leaves_for_another_host(self):
+        client = self.provider._stripe_checkout_get_client('sk_live_12345678')
+        self.assertEqual(client._requestor.base_addresses['api'], 'https://api.stripe.com')
+        client = self.provider._stripe_checkout_get_client()
+        self.assertEqual(client._requestor.base_addresses['api'], self.stripe.url)
+
+    def test_community_edition(self):
+        self.env['ir.config_parameter'].sudo().set_param(
+            'payment_stripe_checkout.edition', 'community'
+        )
+        self.assert_refused(UserError, "Enterprise edition")
+        invoice = self.create_invoice(100)
+        self.assertFalse(invoice.stripe_checkout_url)
+        self.assertEqual(invoice._stripe_checkout_get_state(), 'unavailable')
+
+    def test_only_billing_admins(self):
+        for groups in ('account.group_account_invoice', 'base.group_user'):
+            user = new_test_user(
+                self.env, login=groups, groups=groups, company_ids=[(6, 0, self.company.ids)],
+                company_id=self.company.id,
+            )  # fmt: skip
+            with self.assertRaises(AccessError):
+                self.connect(user=user)
+
+    def test_foreign_company(self):
+        foreign = self.env['res.company'].create({'name': "Foreign"})
+        with self.assertRaises(AccessError):
+            self.connect(company=foreign)
+
+    # === SECRETS === #
+
+    def test_typed_keys_cannot_be_read_back(self):
+        secret_key = self.stripe.account.secret_key
+        wizards = self.env['stripe.checkout.connect'].with_user(self.billing_admin)
+        wizard = wizards.create({
+            'company_id': self.company.id,
+            'secret_key': secret_key,
+            'publishable_key': self.stripe.account.publishable_key,
+        })
+        wizard.invalidate_recordset()
+        self.assertEqual(wizard.secret_key, f'sk_test_…{secret_key[-4:]}')
+        self.assertNotIn(secret_key, str(wizard.read()))
+        with self.assertRaises(AccessError):
+            wizard.read(['typed_secret_key'])
+        # A form that is saved again sends back what it was shown.
+        wizard.write({'secret_key': wizard.secret_key})
+        self.assertEqual(wizard.sudo().typed_secret_key, secret_key)
+        wizard.action_connect()
+        self.assertFalse(wizard.sudo().typed_secret_key)
+
+    def test_form(self):
+        with Form(self.env['stripe.checkout.connect'].with_user(self.billing_admin)) as form:
+            form.secret_key = self.stripe.account.secret_key
+            form.publishable_key = self.stripe.account.publishable_key
+        action = form.record.action_connect()
+        self.assertEqual(action['params']['next']['res_id'], self.provider.id)
+
+    def test_copy_and_new_companies_take_no_connection_along(self):
+        company = self.env['res.company'].sudo().create({'name': "New"})
+        for provider in self.get_provider(company) + self.provider.copy():
+            self.assertFalse(provider.stripe_checkout_secret_key)
+            self.assertFalse(provider.stripe_checkout_webhook_secret)
+            self.assertFalse(provider.stripe_checkout_account_id)
+            self.assertEqual(provider.state, 'disabled')

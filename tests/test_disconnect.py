@@ -1,0 +1,210 @@
+from odoo.exceptions import AccessError, UserError
+from odoo.tests import Form, tagged
+from odoo.tools import mute_logger
+
+from .common import StripeCheckoutCommon
+
+CONTROLLER = 'odoo.addons.payment_stripe_checkout.controllers.webhook'
+
+
+@tagged('post_install', '-at_install')
+class TestDisconnect(StripeCheckoutCommon):
+    """Disconnecting ends what can be paid, loses no debit, and keeps the books and the log."""
+
+    def setUp(self):
+        super().setUp()
+        self.managed = self.provider.with_user(self.billing_admin)
+
+    def start_debit(self, amount=100):
+        invoice = self.create_invoice(amount)
+        session = self.open_link(invoice)
+        self.stripe.pay(session['id'], 'us_bank_account')
+        self.deliver()
+        self.run_queue()
+        self.assertEqual(invoice.transaction_ids.state, 'pending')
+        return invoice, session
+
+    def assert_disconnected(self):
+        self.assertRecordValues(
+            self.provider,
+            [
+                {
+                    'state': 'disabled',
+                    'stripe_checkout_secret_key': False,
+                    'stripe_checkout_publishable_key': False,
+                    'stripe_checkout_webhook_secret': False,
+                    'stripe_checkout_endpoint_id': False,
+                    'stripe_checkout_webhook_state': 'none',
+                    'stripe_checkout_connected_at': False,
+                    'stripe_checkout_disconnecting': False,
+                }
+            ],
+        )
+
+    def get_todos(self, invoice):
+        return invoice.activity_ids.filtered(lambda a: "Bank debit" in (a.summary or ''))
+
+    def test_open_sessions_end_and_everything_else_stays(self):
+        paid = self.create_invoice(50)
+        self.stripe.pay(self.open_link(paid)['id'])
+        self.deliver()
+        self.run_queue()
+        invoice = self.create_invoice(100)
+        session = self.open_link(invoice)
+        client = self.provider._stripe_checkout_get_client()
+        self.provider.stripe_checkout_link_expiration = '336'
+        self.managed.action_stripe_checkout_disconnect()
+        self.env.cr.postcommit.run()
+        self.assert_disconnected()
+        self.assertEqual(self.stripe.session(session['id'])['status'], 'expired')
+        self.assertEqual(client.v1.webhook_endpoints.list().data, [])
+        self.assert_booked(paid, 50)
+        self.assertTrue(self.env['stripe.event'].search_count([]))
+        self.assertEqual(self.provider.stripe_checkout_link_expiration, '336')
+        self.assertFalse(invoice.with_user(self.billing_admin).stripe_checkout_url)
+        page = self.url_open(invoice.stripe_payment_link_ids._get_path())
+        self.get_page(page, 'unavailable')
+
+    @mute_logger(CONTROLLER)
+    def test_later_events_are_refused(self):
+        invoice = self.create_invoice(100)
+        self.stripe.pay(self.open_link(invoice)['id'])
+        deliveries = self.stripe.deliveries.pop_all()
+        self.managed.action_stripe_checkout_disconnect(now=True)
+        self.deliver(deliveries, status=400)
+
+    def test_session_that_was_just_paid_is_settled(self):
+        invoice = self.create_invoice(100)
+        self.stripe.pay(self.open_link(invoice)['id'])
+        self.managed.action_stripe_checkout_disconnect()
+        self.assert_disconnected()
+        self.assert_booked(invoice, 100)
+
+    def test_waits_for_the_last_debit(self):
+        (first, first_session), (second, second_session) = self.start_debit(), self.start_debit(70)
+        other = self.create_invoice(30)
+        self.managed.action_stripe_checkout_disconnect()
+        self.assertTrue(self.provider.stripe_checkout_disconnecting)
+        self.assertFalse(other.with_user(self.billing_admin).stripe_checkout_url)
+        self.get_page(self.url_open(other.stripe_payment_link_ids._get_path()), 'unavailable')
+        self.stripe.settle_debit(first_session['id'])
+        self.deliver()
+        self.run_queue()
+        self.run_cron('ir_cron_sweep')
+        self.assert_booked(first, 100)
+        self.assertTrue(self.provider.stripe_checkout_secret_key, "One debit is under way yet")
+        self.stripe.settle_debit(second_session['id'])
+        self.deliver()
+        self.run_queue()
+        self.run_cron('ir_cron_sweep')
+        self.assert_booked(second, 70)
+        self.assert_disconnected()
+        self.assertFalse(self.get_todos(first + second))
+
+    def test_waits_for_a_debit_that_nobody_told_of_yet(self):
+        invoice = self.create_invoice(100)
+        session = self.open_link(invoice)
+        self.stripe.pay(session['id'], 'us_bank_account')
+        self.managed.action_stripe_checkout_disconnect()
+        self.assertTrue(self.provider.stripe_checkout_disconnecting)
+        self.stripe.settle_debit(session['id'])
+        self.deliver()
+        self.run_queue()
+        self.assert_booked(invoice, 100)
+
+    def test_staying_connected_after_all(self):
+        invoice, _session = self.start_debit()
+        self.managed.action_stripe_checkout_disconnect()
+        self.managed.action_stripe_checkout_stay_connected()
+        self.assertTrue(self.create_invoice(5).with_user(self.billing_admin).stripe_checkout_url)
+        self.assertEqual(invoice.transaction_ids.state, 'pending')
+
+    def test_now_turns_debits_into_todos_and_frees_the_invoices(self):
+        invoice, _session = self.start_debit()
+        self.managed.action_stripe_checkout_disconnect(now=True)
+        self.assert_disconnected()
+        todo = self.get_todos(invoice)
+        self.assertEqual(len(todo), 1)
+        self.assertIn('100.00', todo.note)
+        self.assertIn(invoice.transaction_ids.stripe_checkout_payment_intent, todo.note)
+        self.assertEqual(invoice.transaction_ids.state, 'cancel')
+        self.assertNotEqual(invoice._stripe_checkout_get_state(), 'processing')
+
+    def test_debit_given_up_and_settled_after_connecting_again_is_booked_once(self):
+        invoice, session = self.start_debit()
+        self.managed.action_stripe_checkout_disconnect(now=True)
+        self.env.cr.postcommit.run()
+        self.connect()
+        self.stripe.settle_debit(session['id'])
+        self.deliver()
+        self.run_queue()
+        self.assert_booked(invoice, 100)
+
+    def test_unreachable_stripe_changes_nothing(self):
+        invoice = self.create_invoice(100)
+        self.open_link(invoice)
+        self.stripe.faults.next(10, 'reset')
+        try:
+            self.managed.action_stripe_checkout_disconnect()
+        except UserError as error:
+            self.assertIn("could not be reached", str(error))
+        else:
+            self.fail("A session could be paid unnoticed")
+        self.assertTrue(self.provider.stripe_checkout_secret_key)
+
+    def test_dead_key_can_be_forgotten(self):
+        invoice = self.create_invoice(100)
+        self.open_link(invoice)
+        key = self.stripe.account.secret_key
+        self.addCleanup(setattr, self.stripe.account, 'secret_key', key)
+        self.stripe.account.secret_key = 'sk_test_rotated'
+        self.managed.action_stripe_checkout_disconnect()
+        self.assert_disconnected()
+        self.assertEqual(invoice.transaction_ids.state, 'cancel')
+
+    def test_wizard_names_what_runs(self):
+        self.open_link(self.create_invoice(10))
+        self.start_debit(100)
+        self.start_debit(70)
+        action = self.managed.action_stripe_checkout_open_disconnect()
+        wizards = self.env[action['res_model']].with_user(self.billing_admin)
+        with Form(wizards.with_context(**action['context'])) as form:
+            self.assertEqual(form.open_session_count, 1)
+            self.assertEqual(form.debit_count, 2)
+            self.assertIn('170.00', form.debit_total)
+            self.assertEqual(form.moment, 'settled')
+            form.moment = 'now'
+        form.record.action_disconnect()
+        self.assert_disconnected()
+
+    def test_audit_trail(self):
+        key = self.stripe.account.secret_key
+        # The environment of Odoo's accounting tests tracks nothing.
+        managed = self.managed.with_context(tracking_disable=False, mail_notrack=False)
+        managed.write({'stripe_checkout_link_expiration': '336'})
+        self.env.flush_all()
+        self.env.cr.precommit.run()
+        managed.action_stripe_checkout_retry_webhook()
+        managed.action_stripe_checkout_disconnect(now=True)
+        messages = self.provider.message_ids
+        texts = ' '.join(messages.mapped('body'))
+        for text in ("Connected to", "registered anew", "Disconnected from"):
+            self.assertIn(text, texts)
+        self.assertEqual(
+            messages.tracking_value_ids.mapped('new_value_char'), ["2 weeks"], "The setting"
+        )
+        acting = messages.filtered(lambda m: "Disconnected" in m.body)
+        self.assertEqual(acting.author_id, self.billing_admin.partner_id)
+        self.assertNotIn(key, texts)
+
+    def test_only_billing_admins(self):
+        nobody = self.env['res.users'].create({
+            'name': "Nobody",
+            'login': 'nobody',
+            'group_ids': [(6, 0, self.env.ref('account.group_account_invoice').ids)],
+            'company_id': self.company.id,
+            'company_ids': [(6, 0, self.company.ids)],
+        })
+        for action in ('disconnect', 'stay_connected', 'open_disconnect'):
+            with self.assertRaises(AccessError):
+                getattr(self.provider.with_user(nobody), f'action_stripe_checkout_{action}')()

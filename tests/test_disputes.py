@@ -1,0 +1,207 @@
+import itertools
+
+from odoo.tests import tagged
+from odoo.tools import mute_logger
+
+from .common import StripeCheckoutCommon
+
+QUEUE = 'odoo.addons.payment_stripe_checkout.models.stripe_event_queue'
+
+
+@tagged('post_install', '-at_install')
+class TestDisputes(StripeCheckoutCommon):
+    """What a client's bank asks back: who has to do what, and what the books then say."""
+
+    def setUp(self):
+        super().setUp()
+        self.invoice, self.checkout = self.pay()
+
+    def pay(self, amount=100, method='card'):
+        invoice = self.create_invoice(amount)
+        checkout = self.open_link(invoice)
+        self.stripe.pay(checkout['id'], method)
+        if method != 'card':
+            self.stripe.settle_debit(checkout['id'])
+        self.process()
+        self.assertEqual(invoice.payment_state, 'paid')
+        return invoice, checkout
+
+    def process(self):
+        self.deliver()
+        self.run_queue()
+
+    def get_dispute(self, invoice=None):
+        invoice = invoice or self.invoice
+        return invoice.with_user(self.billing_admin).stripe_checkout_dispute_ids
+
+    def get_todos(self, dispute):
+        return dispute.sudo().activity_search([
+            'payment_stripe_checkout.mail_activity_type_dispute'
+        ])
+
+    def assert_open_again(self, amount=100, invoice=None):
+        """Check on the journal entries that a lost dispute opened the invoice, once."""
+        invoice = invoice or self.invoice
+        invoice.invalidate_recordset()
+        dispute = self.get_dispute(invoice).sudo()
+        self.assertEqual(invoice.amount_residual, amount)
+        receivable = dispute.payment_id.destination_account_id
+        disputed = self.provider.stripe_checkout_dispute_account_id
+        self.assertRecordValues(
+            dispute.chargeback_move_id.line_ids.sorted('balance'),
+            [
+                {'account_id': disputed.id, 'balance': -amount, 'reconciled': False},
+                {'account_id': receivable.id, 'balance': amount, 'reconciled': True},
+            ],
+        )
+        chargebacks = self.env['account.move.line'].search([('account_id', '=', disputed.id)])
+        self.assertEqual(sum(chargebacks.mapped('balance')), -amount)
+
+    # === STAGES === #
+
+    def test_opened_there_is_a_todo_with_stripes_day(self):
+        made = self.stripe.dispute(self.checkout['id'])
+        self.process()
+        dispute = self.get_dispute()
+        self.assertRecordValues(
+            dispute,
+            [{'dispute_id': made['id'], 'status': 'needs_response', 'amount': 100}],
+        )
+        todo = self.get_todos(dispute)
+        self.assertEqual(len(todo), 1)
+        self.assertEqual(todo.date_deadline, dispute.evidence_due_by.date())
+        self.assertEqual(todo.user_id, self.billing_admin)
+        self.assertIn("100.00", todo.note)
+        self.assertIn(self.invoice.name, todo.note)
+        self.assertEqual(self.invoice.payment_state, 'paid', "Not decided")
+        self.assertEqual(self.invoice._stripe_checkout_filter_disputed(), self.invoice)
+
+    def test_evidence_handed_in(self):
+        made = self.stripe.dispute(self.checkout['id'])
+        self.process()
+        self.stripe.review_dispute(made['id'])
+        self.process()
+        self.assertEqual(self.get_dispute().status, 'under_review')
+        self.assertFalse(self.get_todos(self.get_dispute()))
+
+    def test_won(self):
+        made = self.stripe.dispute(self.checkout['id'])
+        self.process()
+        self.stripe.win_dispute(made['id'])
+        self.process()
+        dispute = self.get_dispute()
+        self.assertEqual(dispute.status, 'won')
+        self.assertFalse(dispute.chargeback_move_id)
+        self.assertEqual(self.invoice.payment_state, 'paid')
+        self.assertFalse(self.invoice._stripe_checkout_filter_disputed())
+        self.assertFalse(self.get_todos(dispute))
+
+    def test_lost_opens_the_invoice_again(self):
+        made = self.stripe.dispute(self.checkout['id'])
+        self.process()
+        self.stripe.lose_dispute(made['id'])
+        self.process()
+        self.assert_open_again()
+        # The client can pay it again.
+        checkout = self.open_link(self.invoice)
+        self.stripe.pay(checkout['id'])
+        self.process()
+        self.assertEqual(self.invoice.payment_state, 'paid')
+
+    def test_lost_in_part(self):
+        made = self.stripe.dispute(self.checkout['id'], 3000)
+        self.process()
+        self.stripe.lose_dispute(made['id'])
+        self.process()
+        self.assert_open_again(30)
+        self.assertEqual(self.invoice.payment_state, 'partial')
+
+    def test_returned_bank_debit(self):
+        invoice, checkout = self.pay(80, 'us_bank_account')
+        self.stripe.return_debit(checkout['id'])
+        self.process()
+        dispute = self.get_dispute(invoice)
+        self.assertEqual(dispute.status, 'lost')
+        self.assertIn("insufficient funds", dispute.reason)
+        self.assert_open_again(80, invoice)
+
+    def test_inquiry_moves_no_money(self):
+        made = self.stripe.dispute(self.checkout['id'], inquiry=True)
+        self.process()
+        self.assertEqual(self.get_dispute().status, 'warning_needs_response')
+        self.assertEqual(len(self.get_todos(self.get_dispute())), 1)
+        self.stripe.close_inquiry(made['id'])
+        self.process()
+        self.assertEqual(self.get_dispute().status, 'warning_closed')
+        self.assertFalse(self.get_dispute().chargeback_move_id)
+        self.assertFalse(self.invoice._stripe_checkout_filter_disputed())
+
+    def test_inquiry_that_becomes_a_chargeback(self):
+        made = self.stripe.dispute(self.checkout['id'], inquiry=True)
+        self.process()
+        self.stripe.escalate_dispute(made['id'])
+        self.process()
+        self.assertEqual(self.get_dispute().status, 'needs_response')
+        self.stripe.lose_dispute(made['id'])
+        self.process()
+        self.assert_open_again()
+
+    # === ORDER AND NUMBER === #
+
+    def test_events_in_every_order_and_twice(self):
+        made = self.stripe.dispute(self.checkout['id'])
+        self.stripe.lose_dispute(made['id'])
+        deliveries = [
+            delivery
+            for delivery in self.stripe.deliveries.pop_all()
+            if delivery.event['type'].startswith('charge.dispute.')
+        ]
+        self.assertGreaterEqual(len(deliveries), 3)
+        for order in itertools.islice(itertools.permutations(deliveries), 6):
+            self.deliver([*order, *order])
+            self.run_queue()
+            self.assert_open_again()
+            self.env['stripe.event'].sudo().search([]).unlink()
+        self.assertEqual(len(self.get_dispute()), 1)
+
+    @mute_logger(QUEUE)
+    def test_dispute_before_its_payment_is_booked_is_tried_again(self):
+        invoice = self.create_invoice(50)
+        checkout = self.open_link(invoice)
+        self.stripe.pay(checkout['id'])
+        paid = self.stripe.deliveries.pop_all()
+        self.stripe.dispute(checkout['id'])
+        self.process()
+        self.assertFalse(self.get_dispute(invoice))
+        self.deliver(paid)
+        self.run_queue()
+        events = self.env['stripe.event'].search([('state', '=', 'failed')])
+        self.assertTrue(events)
+        events.with_user(self.billing_admin).action_retry()
+        self.run_queue()
+        self.assertEqual(self.get_dispute(invoice).status, 'needs_response')
+
+    def test_undelivered_dispute_is_fetched(self):
+        self.stripe.dispute(self.checkout['id'])
+        events = self.provider._stripe_checkout_get_client().v1.events.list({
+            'delivery_success': False,
+            'type': 'charge.dispute.created',
+        })
+        self.provider._stripe_checkout_store_undelivered(events.to_dict()['data'])
+        self.run_queue()
+        self.assertEqual(self.get_dispute().status, 'needs_response')
+
+    # === SEVERAL INVOICES === #
+
+    def test_lost_payment_of_several_invoices(self):
+        first, second = self.create_invoice(60), self.create_invoice(40)
+        link = self.env['stripe.payment.link']._get_or_create_for_all(first + second)
+        response = self.url_open(link._get_path(), allow_redirects=False)
+        checkout = self.get_session(response.headers['Location'])
+        self.stripe.pay(checkout['id'])
+        self.process()
+        self.assertEqual((first + second).mapped('payment_state'), ['paid', 'paid'])
+        made = self.stripe.dispute(checkout['id'])
+        self.stripe.lose_dispute(made['id'])
+        self.process()
+        self.assertEqual((first + second).mapped('amount_residual'), [60, 40])

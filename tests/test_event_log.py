@@ -1,0 +1,135 @@
+import json
+from datetime import datetime, timedelta
+
+from freezegun import freeze_time
+
+from odoo.exceptions import AccessError, ValidationError
+from odoo.tests import new_test_user, tagged
+from odoo.tools import mute_logger
+
+from .common import StripeCheckoutCommon
+
+CONTROLLER = 'odoo.addons.payment_stripe_checkout.controllers.webhook'
+QUEUE = 'odoo.addons.payment_stripe_checkout.models.stripe_event_queue'
+
+
+@tagged('post_install', '-at_install')
+class TestEventLog(StripeCheckoutCommon):
+    """What staff see of Stripe's events, and for how long."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.staff = new_test_user(
+            cls.env,
+            login='billing_staff',
+            groups='account.group_account_invoice',
+            company_id=cls.company.id,
+            company_ids=[(6, 0, cls.company.ids)],
+        )
+
+    def pay(self, email=None):
+        invoice = self.create_invoice(100)
+        self.stripe.pay(self.open_link(invoice)['id'], email=email)
+        self.deliver()
+        return invoice
+
+    def get_events(self):
+        return self.env['stripe.event'].with_user(self.staff).search([])
+
+    def test_leads_to_invoice_and_payment(self):
+        invoice = self.pay()
+        self.run_queue()
+        event = self.get_events()
+        self.assertEqual(event.invoice_ids, invoice)
+        self.assertEqual(event.payment_id, self.get_payments(invoice))
+        found = event.search([('invoice_ids', 'in', invoice.ids), ('state', '=', 'done')])
+        self.assertEqual(found, event)
+
+    def test_holds_no_personal_data(self):
+        self.pay(email='jane.doe@example.org')
+        self.run_queue()
+        stored = json.dumps(self.get_events().read(), default=str)
+        for personal in ('jane.doe', self.client.email, self.client.name, 'customer_details'):
+            self.assertNotIn(personal, stored)
+
+    @mute_logger(QUEUE)
+    def test_failed_event_says_why_and_is_retried_by_billing_admins(self):
+        invoice = self.pay()
+        event = self.get_events().sudo()
+        payload = event.payload
+        event.payload = {**payload, 'currency': 'xxx'}
+        self.run_queue()
+        self.assertEqual(event.state, 'failed')
+        self.assertIn("Unknown currency", event.error)
+        event.payload = payload
+        with self.assertRaises(AccessError):
+            event.with_user(self.staff).action_retry()
+        event.with_user(self.billing_admin).action_retry()
+        self.run_queue()
+        self.assert_booked(invoice, 100)
+        self.assertRecordValues(event, [{'state': 'done', 'error': False}])
+
+    @mute_logger(QUEUE)
+    def test_event_that_fails_again_and_again_is_a_todo_until_it_is_processed(self):
+        invoice = self.pay()
+        event = self.get_events().sudo()
+        payload = event.payload
+        event.payload = {**payload, 'currency': 'xxx'}
+        for attempt in (1, 2, 3, 4):
+            event.next_attempt_at = datetime.now() - timedelta(minutes=1)
+            self.run_queue()
+            self.assertEqual(event.attempts, attempt)
+            self.assertEqual(len(event.activity_ids), int(attempt >= 3))
+        self.assertEqual(event.activity_ids.user_id, self.billing_admin)
+        self.assertIn(invoice.name, event.activity_ids.note)
+        event.payload = payload
+        event.with_user(self.billing_admin).action_retry()
+        self.run_queue()
+        self.assert_booked(invoice, 100)
+        self.assertFalse(event.activity_ids)
+
+    @mute_logger(CONTROLLER)
+    def test_refused_signatures_are_counted_and_not_stored(self):
+        path = f'/payment/stripe_checkout/webhook/{self.provider.id}'
+        for _attempt in range(3):
+            body = self.make_event('checkout.session.completed', {'id': 'cs_x'})
+            answer = self.url_open(path, data=body, headers={'Stripe-Signature': 't=1,v1=0'})
+            self.assertEqual(answer.status_code, 400)
+        self.assertFalse(self.get_events())
+        managed = self.provider.with_user(self.billing_admin)
+        self.assertEqual(managed.stripe_checkout_refused_count, 3)
+        with freeze_time(datetime.now() + timedelta(days=8)):
+            managed.invalidate_recordset()
+            self.assertEqual(managed.stripe_checkout_refused_count, 0)
+
+    def test_retention(self):
+        self.pay()
+        self.run_queue()
+        done = self.get_events()
+        self.pay()
+        waiting = self.get_events() - done
+        Event = self.env['stripe.event'].sudo()
+        with freeze_time(datetime.now() + timedelta(days=89)):
+            Event._gc_events()
+        self.assertEqual(self.get_events(), done + waiting)
+        with freeze_time(datetime.now() + timedelta(days=91)):
+            Event._gc_events()
+        self.assertEqual(self.get_events(), waiting, "What waits is never removed")
+
+    def test_event_that_comes_again_after_its_removal_books_nothing_twice(self):
+        invoice = self.create_invoice(100)
+        self.stripe.pay(self.open_link(invoice)['id'])
+        [delivery] = self.stripe.deliveries.pop_all()
+        self.deliver([delivery])
+        self.run_queue()
+        self.get_events().sudo().unlink()
+        self.deliver([delivery])
+        self.run_queue()
+        self.assert_booked(invoice, 100)
+
+    def test_retention_is_longer_than_stripes_own(self):
+        managed = self.provider.with_user(self.billing_admin)
+        managed.stripe_checkout_event_retention = 31
+        with self.assertRaises(ValidationError):
+            managed.stripe_checkout_event_retention = 30

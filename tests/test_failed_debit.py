@@ -1,0 +1,119 @@
+from datetime import datetime, timedelta
+
+from freezegun import freeze_time
+
+from odoo.tests import tagged
+
+from .common import StripeCheckoutCommon
+
+
+@tagged('post_install', '-at_install')
+class TestFailedDebit(StripeCheckoutCommon):
+    """Who is told what when a payment does not go through."""
+
+    def work(self):
+        self.deliver()
+        self.run_queue()
+        self.run_cron('ir_cron_send_mails')
+
+    def follow(self, letter):
+        _label, url = letter.get_button()
+        return self.url_open(url.removeprefix(self.base_url()), allow_redirects=False)
+
+    def fail_debit(self, invoice):
+        session = self.open_link(invoice)
+        self.stripe.pay(session['id'], 'us_bank_account')
+        self.work()
+        self.assertEqual(self.read_mails(), [])
+        self.stripe.fail_debit(session['id'])
+        self.work()
+        return session
+
+    def test_client_is_told_how_to_try_again(self):
+        invoice = self.create_invoice(100)
+        first = self.fail_debit(invoice)
+        [letter] = self.read_mails()
+        self.assertIn("did not carry out the debit", letter.text)
+        self.assertIn(invoice.name, letter.text)
+        self.assertIn('$ 100.00', letter.plain)
+        self.assertEqual(letter.get_colors(), [])
+        session = self.get_session(self.follow(letter).headers['Location'])
+        self.assertNotEqual(session['id'], first['id'])
+        self.assertEqual(session['amount_total'], 10000)
+
+    def test_staff_have_a_to_do(self):
+        self.provider.with_user(self.billing_admin).stripe_checkout_user_id = self.billing_admin
+        invoice = self.create_invoice(100)
+        self.fail_debit(invoice)
+        self.assertEqual(invoice.activity_ids.user_id, self.billing_admin)
+        self.assertIn("Bank debit failed", invoice.activity_ids.summary)
+
+    def test_told_once(self):
+        invoice = self.create_invoice(100)
+        session = self.fail_debit(invoice)
+        with freeze_time(datetime.now() + timedelta(minutes=10)):
+            self.run_cron('ir_cron_sweep')
+        self.url_open(session['success_url'].removeprefix(self.base_url()).replace(
+            '{CHECKOUT_SESSION_ID}', session['id']))  # fmt: skip
+        self.run_cron('ir_cron_send_mails')
+        self.assertEqual(len(self.read_mails()), 1)
+        self.assertEqual(len(invoice.activity_ids), 1)
+
+    # === DECLINED === #
+
+    def decline(self, invoice):
+        session = self.open_link(invoice)
+        self.stripe.pay(session['id'], outcome='insufficient_funds')
+        self.work()
+        return session
+
+    def test_declined_attempt_is_for_staff_while_the_session_is_open(self):
+        invoice = self.create_invoice(100)
+        self.decline(invoice)
+        self.assertEqual(self.read_mails(), [])
+        self.assertTrue(
+            any('insufficient_funds' in str(m.body) for m in invoice.message_ids),
+            invoice.message_ids.mapped('body'),
+        )
+
+    def test_client_is_told_if_the_session_ends_unpaid(self):
+        self.provider.with_user(self.billing_admin).stripe_checkout_link_expiration = '720'
+        invoice = self.create_invoice(100)
+        session = self.decline(invoice)
+        with freeze_time(datetime.now() + timedelta(hours=25)):
+            self.stripe.expire_due()
+        self.assertEqual(self.stripe.session(session['id'])['status'], 'expired')
+        self.work()
+        [letter] = self.read_mails()
+        self.assertIn("declined", letter.text)
+        self.assertEqual(self.follow(letter).status_code, 303)
+
+    def test_nobody_is_told_after_a_success(self):
+        invoice = self.create_invoice(100)
+        session = self.decline(invoice)
+        self.stripe.pay(session['id'])
+        self.work()
+        [letter] = self.read_mails()
+        self.assertIn("Thank you", letter.text)
+
+    def test_session_that_was_only_left_alone_mails_nothing(self):
+        invoice = self.create_invoice(100)
+        self.open_link(invoice)
+        with freeze_time(datetime.now() + timedelta(hours=25)):
+            self.stripe.expire_due()
+        self.work()
+        self.assertEqual(invoice.transaction_ids.state, 'cancel')
+        self.assertEqual(self.read_mails(), [])
+
+    def test_nobody_is_told_who_is_paying_already(self):
+        invoice = self.create_invoice(100)
+        self.provider.with_user(self.billing_admin).stripe_checkout_link_expiration = '720'
+        self.decline(invoice)
+        with freeze_time(datetime.now() + timedelta(hours=25)):
+            self.stripe.expire_due()
+        self.deliver()
+        self.run_queue()
+        self.open_link(invoice)
+        self.run_cron('ir_cron_send_mails')
+        self.assertEqual(self.read_mails(), [])
+        self.assertIn('skipped', invoice.transaction_ids.mapped('stripe_checkout_mail_state'))

@@ -1,0 +1,322 @@
+from datetime import date, datetime, timedelta
+
+from freezegun import freeze_time
+
+from odoo.tests import tagged
+
+from .balance_common import BalanceCommon
+
+
+@tagged('post_install', '-at_install')
+class TestFeedBooking(BalanceCommon):
+    """Each kind of movement on its accounts, asserted on the journal items."""
+
+    def assert_line(self, row, part, *items):
+        """Check the journal items of a part: account, amount in currency, amount."""
+        line = row.statement_line_ids.filtered(lambda line: line.stripe_checkout_part == part)
+        self.assertEqual(len(line), 1)
+        self.assertEqual(
+            sorted((item.account_id, item.amount_currency, item.balance) for item in line.line_ids),
+            sorted(items),
+        )
+
+    # === KINDS === #
+
+    def test_charges_of_stripe_itself(self):
+        self.stripe.charge_stripe_fee(1234, "Billing")
+        self.feed()
+        row = self.get_rows()
+        self.assertEqual(row.state, 'booked')
+        fees = self.provider.stripe_checkout_fee_account_id
+        self.assert_line(row, 'movement', (self.clearing, -12.34, -12.34), (fees, 12.34, 12.34))
+        self.assert_ties()
+
+    def test_refund_and_its_failure(self):
+        invoice = self.pay(100)
+        session = invoice.transaction_ids.stripe_checkout_session_id
+        refund = self.stripe.refund(session, 4000)
+        self.settle()
+        self.feed()
+        self.assertEqual(set(self.get_rows().mapped('state')), {'booked'})
+        self.assertEqual(self.get_balance(), 56.8)
+        self.assert_ties()
+        self.stripe.fail_refund(refund['id'])
+        self.settle()
+        self.feed()
+        self.assertEqual(set(self.get_rows().mapped('state')), {'booked'})
+        self.assertEqual(self.get_balance(), 96.8)
+        self.assertEqual(len(self.get_rows().statement_line_ids), 1, "Nothing but the fee")
+        self.assert_ties()
+
+    def test_refund_that_failed_before_it_was_heard_of(self):
+        invoice = self.pay(100)
+        refund = self.stripe.refund(invoice.transaction_ids.stripe_checkout_session_id, 4000)
+        self.stripe.fail_refund(refund['id'])
+        self.settle()
+        self.feed()
+        self.assertEqual(set(self.get_rows().mapped('state')), {'booked'})
+        self.assertFalse(self.get_rows().activity_ids)
+        self.assertEqual(self.get_balance(), 96.8)
+        self.assert_ties()
+
+    def test_dispute_won(self):
+        invoice = self.pay(100)
+        made = self.stripe.dispute(invoice.transaction_ids.stripe_checkout_session_id)
+        self.settle()
+        self.feed()
+        row = self.get_rows(kind='dispute')
+        self.assertEqual(row.state, 'booked')
+        disputed = self.provider.stripe_checkout_dispute_account_id
+        fees = self.provider.stripe_checkout_fee_account_id
+        self.assert_line(row, 'movement', (self.clearing, -100, -100), (disputed, 100, 100))
+        self.assert_line(row, 'fee', (self.clearing, -15, -15), (fees, 15, 15))
+        self.stripe.review_dispute(made['id'])
+        self.stripe.win_dispute(made['id'], return_fee=True)
+        self.settle()
+        self.feed()
+        self.assertEqual(self.get_balance(disputed), 0)
+        self.assertEqual(self.get_balance(fees), 3.2)
+        self.assert_nothing_suspended()
+        self.assert_ties()
+
+    def test_dispute_lost(self):
+        invoice = self.pay(100)
+        made = self.stripe.dispute(invoice.transaction_ids.stripe_checkout_session_id)
+        self.stripe.lose_dispute(made['id'])
+        self.settle()
+        self.feed()
+        self.assertEqual(invoice.payment_state, 'not_paid')
+        self.assertEqual(self.get_balance(self.provider.stripe_checkout_dispute_account_id), 0)
+        self.assertEqual(self.get_balance(), -18.2)
+        self.assert_ties()
+
+    def test_debit_that_comes_back(self):
+        invoice = self.pay(100, method='us_bank_account')
+        self.feed()
+        self.assertEqual(self.get_balance(), 99.2)
+        self.stripe.return_debit(invoice.transaction_ids.stripe_checkout_session_id)
+        self.settle()
+        self.feed()
+        self.assertEqual(invoice.payment_state, 'not_paid')
+        self.assertEqual(self.get_balance(self.provider.stripe_checkout_dispute_account_id), 0)
+        self.assert_ties()
+
+    def test_what_is_not_ours(self):
+        """Payments of other uses of the account, top-ups and reserves: booked, with a to-do."""
+        client = self.provider._stripe_checkout_get_client()
+        session = client.v1.checkout.sessions.create({
+            'mode': 'payment',
+            'success_url': 'https://example.com',
+            'line_items': [
+                {
+                    'quantity': 1,
+                    'price_data': {
+                        'currency': 'usd',
+                        'unit_amount': 2000,
+                        'product_data': {'name': "Shop"},
+                    },
+                }
+            ],
+        })
+        self.stripe.pay(session.id)
+        self.stripe.make_balance_transactions()
+        self.stripe.refund(session.id, 500)
+        self.stripe.dispute(session.id, 300)
+        self.stripe.add_balance_movement('topup', 5000, description="Top-up")
+        self.stripe.add_balance_movement('reserve_transaction', -700)
+        self.settle()
+        self.feed()
+        rows = self.get_rows()
+        self.assertEqual(len(rows), 5)
+        self.assertEqual(set(rows.mapped('state')), {'classify'})
+        classify = self.provider.stripe_checkout_classify_account_id
+        self.assertEqual(self.get_balance(classify), -(20 - 5 - 3 + 50 - 7))
+        for row in rows:
+            [todo] = row.activity_ids
+            note = todo.note.replace('&nbsp;', '\N{NO-BREAK SPACE}')
+            self.assertIn(row.stripe_id, note)
+            self.assertIn(row.currency_id.format(row.amount), note)
+        self.assert_nothing_suspended()
+        self.assert_ties()
+        rows.with_user(self.billing_admin).action_mark_classified()
+        self.assertEqual(set(rows.mapped('state')), {'booked'})
+        self.assertFalse(rows.activity_ids)
+
+    # === CURRENCIES === #
+
+    def use_currency(self, name, rate):
+        currency = (
+            self.env['res.currency'].with_context(active_test=False).search([('name', '=', name)])
+        )
+        currency.active = True
+        currency.rate_ids = [
+            (5, 0, 0),
+            (0, 0, {'name': '2020-01-01', 'rate': rate, 'company_id': self.company.id}),
+        ]
+        return currency
+
+    def test_currency_that_settles_as_itself(self):
+        euro = self.use_currency('EUR', 0.5)
+        self.pay(100, currency_id=euro.id)
+        self.feed()
+        row = self.get_rows()
+        fees = self.provider.stripe_checkout_fee_account_id
+        self.assert_line(row, 'fee', (self.clearing, -3.2, -6.4), (fees, 3.2, 6.4))
+        self.assertEqual(self.get_balance(currency='EUR'), 96.8)
+        self.assert_nothing_suspended()
+        self.assert_ties()
+
+    def test_currency_that_stripe_converts(self):
+        """Odoo booked 100 EUR at 2.00, Stripe puts 185 USD on the balance: 15 USD are lost."""
+        euro = self.use_currency('EUR', 0.5)
+        self.stripe.account.settlement_currencies = ('usd',)
+        self.stripe.account.exchange_rates = {'eur': 1.85}
+        self.addCleanup(setattr, self.stripe.account, 'settlement_currencies', None)
+        self.addCleanup(setattr, self.stripe.account, 'exchange_rates', {})
+        invoice = self.pay(100, currency_id=euro.id)
+        self.feed()
+        row = self.get_rows()
+        self.assertEqual((row.exchange_rate, row.amount, row.source_amount), (1.85, 185, 100))
+        classify = self.provider.stripe_checkout_classify_account_id
+        loss = self.company.expense_currency_exchange_account_id
+        self.assert_line(row, 'conversion_out', (self.clearing, -100, -200), (classify, 100, 200))
+        self.assert_line(
+            row,
+            'conversion_in',
+            (self.clearing, 185, 185),
+            (classify, -100, -200),
+            (loss, 15, 15),
+        )
+        self.assertTrue(all(self.get_items(classify).mapped('reconciled')))
+        self.assertEqual(row.state, 'booked')
+        self.assertEqual(self.get_balance(currency='EUR'), 0)
+        self.assertEqual(self.get_balance(), row.net)
+        self.assert_ties()
+        session = invoice.transaction_ids.stripe_checkout_session_id
+        self.stripe.account.exchange_rates = {'eur': 1.9}
+        self.stripe.refund(session, 2000)
+        self.settle()
+        self.feed()
+        self.assertEqual(self.get_rows(kind='refund').amount, -38)
+        gain = self.company.income_currency_exchange_account_id
+        self.assertEqual((self.get_balance(loss), self.get_balance(gain)), (15, -2))
+        self.assert_ties()
+        made = self.stripe.dispute(session, 5000)
+        self.settle()
+        self.feed()
+        disputed = self.provider.stripe_checkout_dispute_account_id
+        self.assertEqual(self.get_balance(disputed, 'EUR'), 50)
+        self.stripe.lose_dispute(made['id'])
+        self.settle()
+        self.feed()
+        self.assertEqual(self.get_balance(disputed, 'EUR'), 0)
+        self.assertEqual(sum(self.get_items(disputed).mapped('balance')), 0)
+        self.assert_nothing_suspended()
+        self.assert_ties()
+
+    def test_account_that_settles_in_another_currency_than_the_companys(self):
+        """The journal is in euros: dollars come in, converted; francs too, as themselves."""
+        euro = self.use_currency('EUR', 0.5)
+        franc = self.use_currency('CHF', 0.8)
+        account = self.stripe.add_account(
+            default_currency='eur',
+            settlement_currencies=('eur', 'chf'),
+            exchange_rates={'usd': 0.55},
+        )
+        self.provider.with_user(self.billing_admin)._stripe_checkout_connect(
+            self.company, account.secret_key, account.publishable_key, switch=True
+        )
+        self.settle()
+        self.assertEqual(self.provider.journal_id.currency_id, euro)
+        self.feed()
+        invoices = [
+            self.pay(100),
+            self.pay(100, currency_id=euro.id),
+            self.pay(100, currency_id=franc.id),
+        ]
+        self.feed()
+        self.assertEqual({invoice.payment_state for invoice in invoices}, {'paid'})
+        self.assertEqual(set(self.get_rows().mapped('state')), {'booked'})
+        self.assertEqual(self.get_balance(currency='USD'), 0)
+        gain = self.company.income_currency_exchange_account_id
+        self.assertEqual(sum(self.get_items(gain).mapped('balance')), -10, "55 EUR are 110 USD")
+        self.stripe.charge_stripe_fee(100, account=account)
+        self.stripe.charge_stripe_fee(100, currency='chf', account=account)
+        self.feed()
+        self.assert_nothing_suspended()
+        self.assert_ties()
+
+    # === DAYS === #
+
+    def test_one_fee_line_a_day(self):
+        self.provider.stripe_checkout_fee_mode = 'day'
+        for amount in (100, 200):
+            self.pay(amount)
+        self.feed()
+        self.assertFalse(self.get_rows().statement_line_ids, "The day is not over")
+        [report] = self.env['stripe.balance.report'].search([
+            ('provider_id', '=', self.provider.id)
+        ])
+        self.assertRecordValues(
+            report, [{'stripe': 290.7, 'waiting': -9.3, 'books': 300, 'difference': 0}]
+        )
+        with freeze_time(datetime.now() + timedelta(days=1)):
+            self.feed()
+            self.feed()
+        rows = self.get_rows()
+        line = rows.fee_line_id
+        self.assertEqual(len(line), 1)
+        self.assertRecordValues(line, [{'amount': -9.3, 'date': rows[0].day}])
+        self.assertEqual(self.get_balance(), 290.7)
+        self.assert_nothing_suspended()
+        self.assert_ties()
+        # What shows late gets a line of its own.
+        self.pay(50)
+        with freeze_time(datetime.now() + timedelta(days=1)):
+            self.feed()
+        self.assertEqual(len(self.get_rows().fee_line_id), 2)
+        self.assert_ties()
+
+    def test_day_of_the_providers_time_zone(self):
+        self.provider.stripe_checkout_tz = 'Pacific/Kiritimati'  # 14 hours ahead
+        with freeze_time('2026-11-29 12:00:00'):
+            self.stripe.charge_stripe_fee(100)
+            self.feed()
+        row = self.get_rows()
+        self.assertEqual(row.booked_day, date(2026, 11, 30))
+        self.assertEqual(row.statement_line_ids.date, date(2026, 11, 30))
+
+    def test_locked_day(self):
+        """Booked on the first open day, and the report says so."""
+        self.pay(100, settle=False)
+        self.stripe.charge_stripe_fee(100)
+        today = self.provider._stripe_checkout_get_day(datetime.now())
+        self.company.fiscalyear_lock_date = today
+        self.settle()
+        self.feed()
+        tomorrow = today + timedelta(days=1)
+        rows = self.get_rows()
+        self.assertEqual(set(rows.mapped('state')), {'booked'})
+        self.assertEqual(set(rows.mapped('moved')), {True})
+        self.assertEqual(set(rows.mapped('day')), {today})
+        self.assertEqual(set(rows.mapped('booked_day')), {tomorrow})
+        self.assertEqual(set(rows.statement_line_ids.mapped('date')), {tomorrow})
+        [report] = self.env['stripe.balance.report'].search([
+            ('provider_id', '=', self.provider.id)
+        ])
+        self.assertRecordValues(
+            report, [{'day': tomorrow, 'moved_count': 2, 'stripe': 95.8, 'difference': 0}]
+        )
+        self.assert_ties()
+
+    def test_locked_after_the_payment(self):
+        """The payment was booked in time, its fee came after the day was locked."""
+        self.pay(100)
+        today = self.provider._stripe_checkout_get_day(datetime.now())
+        self.company.fiscalyear_lock_date = today
+        self.feed()
+        tomorrow = today + timedelta(days=1)
+        row = self.get_rows()
+        self.assertRecordValues(row, [{'booked_day': today, 'fee_day': tomorrow, 'moved': True}])
+        self.assertEqual(row.statement_line_ids.date, tomorrow)
+        self.assert_ties()

@@ -1,0 +1,114 @@
+from ast import literal_eval
+
+from odoo.exceptions import UserError
+from odoo.tests import Form, tagged
+
+from .common import StripeCheckoutCommon
+
+
+@tagged('post_install', '-at_install')
+class TestInbox(StripeCheckoutCommon):
+    """Captured money that no invoice took waits in one list, and leaves it by one click."""
+
+    def pay_twice(self, amount=100):
+        """Pay an invoice by hand while its client pays online; return the online payment."""
+        invoice = self.create_invoice(amount)
+        session = self.open_link(invoice)
+        self.register_payment(invoice)
+        self.stripe.pay(session['id'])
+        self.deliver()
+        self.run_queue()
+        return invoice.transaction_ids.payment_id
+
+    def register_payment(self, invoice, **values):
+        wizards = self.env['account.payment.register'].with_context(
+            active_model='account.move', active_ids=invoice.ids
+        )
+        return wizards.create(values)._create_payments()
+
+    def get_inbox(self):
+        action = self.env.ref('payment_stripe_checkout.action_stripe_checkout_inbox')
+        payments = self.env['account.payment'].with_user(self.billing_admin)
+        return payments.search([
+            *literal_eval(action.domain),
+            ('company_id', '=', self.company.id),
+        ])
+
+    def get_todos(self, payment):
+        return payment.activity_search(['payment_stripe_checkout.mail_activity_type_credit'])
+
+    def test_waits_with_a_todo(self):
+        payment = self.pay_twice()
+        self.assertEqual(self.get_inbox(), payment)
+        self.assertEqual(payment.stripe_checkout_credit, 100)
+        self.assertIn("100.00", self.get_todos(payment).note)
+
+    def test_applied_to_the_oldest_open_invoices(self):
+        payment = self.pay_twice()
+        later = self.create_invoice(70, invoice_date_due='2030-02-01')
+        sooner = self.create_invoice(60, invoice_date_due='2030-01-01')
+        stranger = self.env['res.partner'].create({'name': "Somebody else"})
+        foreign = self.create_invoice(10, partner_id=stranger.id)
+        action = payment.with_user(self.billing_admin).action_stripe_checkout_apply_credit()
+        self.assertIn(sooner.name, action['params']['message'])
+        self.assertEqual(sooner.payment_state, 'paid')
+        self.assertRecordValues(later, [{'payment_state': 'partial', 'amount_residual': 30}])
+        self.assertEqual(foreign.payment_state, 'not_paid')
+        self.assertFalse(self.get_inbox())
+        self.assertFalse(self.get_todos(payment))
+
+    def test_no_open_invoice(self):
+        payment = self.pay_twice()
+        with self.assertRaisesRegex(UserError, "no open invoice"):
+            payment.with_user(self.billing_admin).action_stripe_checkout_apply_credit()
+
+    def test_left_as_credit(self):
+        payment = self.pay_twice()
+        payment.with_user(self.billing_admin).action_stripe_checkout_keep_credit()
+        self.assertFalse(self.get_inbox())
+        self.assertFalse(self.get_todos(payment))
+        self.assertEqual(payment.stripe_checkout_credit, 100)
+
+    def test_applied_by_any_other_way_it_leaves_the_list(self):
+        payment = self.pay_twice()
+        invoice = self.create_invoice(100)
+        invoice.js_assign_outstanding_line(payment._stripe_checkout_get_credit_lines().id)
+        self.assertFalse(self.get_inbox())
+        self.assertFalse(self.get_todos(payment))
+
+    # === OUTSIDE OF STRIPE === #
+
+    def test_received_by_is_kept_and_shown(self):
+        for edition in ('enterprise', 'community'):
+            self.env['ir.config_parameter'].sudo().set_param(
+                'payment_stripe_checkout.edition', edition
+            )
+            for received_by, amount, state in (
+                ('check', 40, 'partial'),
+                ('wire', 100, 'paid'),
+                ('cash', 100, 'paid'),
+            ):
+                with self.subTest(edition=edition, received_by=received_by):
+                    invoice = self.create_invoice(100)
+                    wizards = self.env['account.payment.register'].with_user(self.billing_admin)
+                    with Form(
+                        wizards.with_context(active_model='account.move', active_ids=invoice.ids)
+                    ) as form:
+                        form.received_by = received_by
+                        form.amount = amount
+                        form.payment_date = '2026-01-15'
+                    form.record.action_create_payments()
+                    payment = self.get_payments(invoice)
+                    self.assertRecordValues(
+                        payment, [{'received_by': received_by, 'amount': amount}]
+                    )
+                    self.assertEqual(str(payment.date), '2026-01-15')
+                    self.assertEqual(invoice.payment_state, state)
+                    [line] = invoice.invoice_payments_widget['content']
+                    self.assertEqual(line['payment_method_name'].lower(), received_by)
+
+    def test_several_invoices_at_once(self):
+        invoices = self.create_invoice(100) + self.create_invoice(50)
+        payments = self.register_payment(invoices, received_by='ach', group_payment=False)
+        self.assertEqual(payments.mapped('received_by'), ['ach', 'ach'])
+        self.assertEqual(invoices.mapped('payment_state'), ['paid', 'paid'])

@@ -1,0 +1,249 @@
+from datetime import timedelta
+
+from freezegun import freeze_time
+
+from odoo import fields
+from odoo.tests import tagged
+from odoo.tools import mute_logger
+
+from .common import StripeCheckoutCommon
+
+CONTROLLER = 'odoo.addons.payment_stripe_checkout.controllers.pay'
+BROWSER = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/140.0 Safari/537.36'
+
+
+@tagged('post_install', '-at_install')
+class TestLinkPages(StripeCheckoutCommon):
+    """Whatever became of a link or its invoice, the page says so and what to do next."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.company.write({'email': 'billing@example.com', 'phone': '+1 555 0100'})
+
+    def get_creations(self):
+        return self.stripe.calls.matching('POST', '/v1/checkout/sessions')
+
+    def visit(self, path, state=None, **kwargs):
+        response = self.url_open(path, allow_redirects=False, **kwargs)
+        if not state:
+            return response
+        self.assertEqual(response.status_code, 200)
+        return self.get_page(response, state)
+
+    def press(self, page, name):
+        """Press the button of a form on a page, as a browser does."""
+        [form] = page.xpath(f"//form[@name='{name}']")
+        return self.visit(form.get('action'), data=dict(form.form_values()))
+
+    def expire(self, invoice):
+        """Open the link once and move its end into the past; return its path."""
+        path = self.get_path(invoice)
+        self.open_link(invoice)
+        link = invoice.sudo().stripe_payment_link_ids
+        link.opened_at = link.expires_at = fields.Datetime.now() - timedelta(hours=1)
+        self.stripe.calls.clear()
+        return path
+
+    # === LOOKING ONLY === #
+
+    def test_scanners_previews_and_prefetches_open_nothing(self):
+        path = self.get_path(self.create_invoice(100))
+        for headers in (
+            {'Sec-Purpose': 'prefetch'},
+            {'Sec-Purpose': 'prefetch;prerender'},
+            {'Purpose': 'prefetch'},
+            {'X-Moz': 'prefetch'},
+            {'User-Agent': 'facebookexternalhit/1.1'},
+            {'User-Agent': 'WhatsApp/2.23.20.0'},
+            {'User-Agent': 'Mozilla/5.0 (compatible; bingbot/2.0)'},
+        ):
+            with self.subTest(headers=headers):
+                page = self.visit(path, 'payable', headers=headers)
+                self.assertTrue(page.xpath("//form[@name='o_stripe_checkout_form']"))
+        self.assertEqual(self.url_open(path, method='HEAD').status_code, 200)
+        self.assertEqual(len(self.stripe.calls), 0)
+
+    def test_person_taken_for_a_scanner_presses_pay(self):
+        path = self.get_path(self.create_invoice(100))
+        page = self.visit(path, 'payable', headers={'User-Agent': 'Somebot'})
+        response = self.press(page, 'o_stripe_checkout_form')
+        self.assertEqual(response.status_code, 303)
+        self.assertEqual(self.get_session(response.headers['Location'])['amount_total'], 10000)
+        self.assertEqual(len(self.get_creations()), 1)
+
+    def test_scanner_before_the_person_makes_no_second_session(self):
+        path = self.get_path(self.create_invoice(100))
+        first = self.visit(path, headers={'User-Agent': BROWSER}).headers['Location']
+        second = self.visit(path, headers={'User-Agent': 'Mozilla/5.0 Outlook'}).headers['Location']
+        self.assertEqual(first, second)
+        self.assertEqual(len(self.stripe.calls), 1)
+
+    def test_a_forged_request_opens_nothing(self):
+        path = self.get_path(self.create_invoice(100))
+        with mute_logger('odoo.http'):
+            for action in ('checkout', 'renew'):
+                response = self.visit(f'{path}/{action}', data={'csrf_token': 'forged'})
+                self.assertEqual(response.status_code, 400)
+        self.assertEqual(len(self.stripe.calls), 0)
+
+    def test_opening_is_noted_once(self):
+        invoice = self.create_invoice(100)
+        link = invoice.sudo().stripe_payment_link_ids
+        self.visit(self.get_path(invoice), headers={'User-Agent': 'Somebot'})
+        self.assertFalse(link.opened_at)
+        with freeze_time('2026-03-01 10:00:00'):
+            self.open_link(invoice)
+        with freeze_time('2026-03-01 11:00:00'):
+            self.open_link(invoice)
+        self.assertEqual(fields.Datetime.to_string(link.opened_at), '2026-03-01 10:00:00')
+
+    # === A NEW LINK === #
+
+    def test_expired_link_mails_a_fresh_one_to_the_contact(self):
+        invoice = self.create_invoice(100)
+        path = self.expire(invoice)
+        page = self.visit(path, 'expired')
+        response = self.press(page, 'o_stripe_checkout_renew')
+        self.get_page(response, 'renewed')
+        [letter] = self.read_mails()
+        self.assertEqual(letter.mail.recipient_ids, self.client)
+        self.assertIn(invoice.name, letter.text)
+        self.assertIn('$ 100.00', letter.text.replace('\N{NO-BREAK SPACE}', ' '))
+        label, url = letter.get_button()
+        self.assertEqual(label, "Pay online")
+        self.assertIn(url, letter.plain)
+        self.assertNotIn(url.rpartition('/')[2], response.text, "The holder is shown no link")
+        self.assertNotIn('client@example.com', response.text)
+        self.assertEqual(len(self.stripe.calls), 0, "Nobody was asked at Stripe")
+        location = self.visit(url.removeprefix(self.base_url())).headers['Location']
+        self.assertEqual(self.get_session(location)['status'], 'open')
+        self.visit(path, 'expired')
+
+    def test_nobody_floods_the_contact(self):
+        invoice = self.create_invoice(100)
+        page = self.visit(self.expire(invoice), 'expired')
+        for _press in range(3):
+            self.get_page(self.press(page, 'o_stripe_checkout_renew'), 'renewed')
+        self.assertEqual(len(self.read_mails()), 1)
+        with freeze_time(fields.Datetime.now() + timedelta(minutes=11)):
+            self.press(page, 'o_stripe_checkout_renew')
+        self.assertEqual(len(self.read_mails()), 2)
+
+    def test_a_link_that_works_mails_nothing(self):
+        invoice = self.create_invoice(100)
+        path = self.get_path(invoice)
+        page = self.visit(path, 'payable', headers={'User-Agent': 'Somebot'})
+        [form] = page.xpath("//form[@name='o_stripe_checkout_form']")
+        token = dict(form.form_values())
+        self.get_page(self.visit(f'{path}/renew', data=token), 'payable')
+        response = self.visit('/pay/unknown/renew', data=token)
+        self.assertEqual(response.status_code, 404)
+        self.assertEqual(self.read_mails(), [])
+
+    def test_contact_without_an_address_gets_the_same_answer(self):
+        self.client.email = False
+        page = self.visit(self.expire(self.create_invoice(100)), 'expired')
+        self.get_page(self.press(page, 'o_stripe_checkout_renew'), 'renewed')
+        self.assertEqual(self.read_mails(), [])
+
+    def test_link_of_several_invoices_is_renewed_for_what_is_left_of_them(self):
+        invoices = self.create_invoice(100) + self.create_invoice(50) + self.create_invoice(20)
+        link = self.env['stripe.payment.link']._get_or_create_for_all(invoices)
+        link.expires_at = fields.Datetime.now()
+        self.env['account.payment.register'].with_context(
+            active_model='account.move', active_ids=invoices[2].ids
+        ).create({})._create_payments()
+        self.press(self.visit(link._get_path(), 'expired'), 'o_stripe_checkout_renew')
+        [letter] = self.read_mails()
+        for invoice, is_asked in zip(invoices, (True, True, False), strict=True):
+            self.assertEqual(invoice.name in letter.text, is_asked)
+        _label, url = letter.get_button()
+        location = self.visit(url.removeprefix(self.base_url())).headers['Location']
+        self.assertEqual(self.get_session(location)['amount_total'], 15000)
+
+    # === STATES === #
+
+    def test_replaced(self):
+        invoice = self.create_invoice(100)
+        path = self.get_path(invoice)
+        invoice.sudo().stripe_payment_link_ids._end('replaced')
+        page = self.visit(path, 'replaced')
+        self.assertTrue(page.xpath("//form[@name='o_stripe_checkout_renew']"))
+
+    def test_pages_without_a_way_on_say_whom_to_ask(self):
+        invoice = self.create_invoice(100)
+        path = self.get_path(invoice)
+        invoice.sudo().stripe_payment_link_ids.revoked = True
+        page = self.visit(path, 'revoked')
+        self.assertEqual(
+            page.xpath("//p[@name='o_stripe_checkout_contact']/a/@href"),
+            ['mailto:billing@example.com', 'tel:+1 555 0100'],
+        )
+        self.assertFalse(page.xpath("//form[contains(@action, '/renew')]"))
+
+    def test_revised_invoice_keeps_its_link(self):
+        invoice = self.create_invoice(100)
+        path = self.get_path(invoice)
+        first = self.open_link(invoice)
+        invoice.button_draft()
+        self.assertIn("being revised", self.visit(path, 'draft').text_content())
+        invoice.invoice_line_ids.price_unit = 80
+        invoice.action_post()
+        self.assertEqual(self.get_path(invoice), path)
+        second = self.get_session(self.visit(path).headers['Location'])
+        self.assertEqual(second['amount_total'], 8000)
+        self.assertEqual(self.stripe.session(first['id'])['status'], 'expired')
+
+    def test_paid_link_offers_the_receipt(self):
+        invoice = self.create_invoice(100)
+        path = self.get_path(invoice)
+        self.stripe.pay(self.open_link(invoice)['id'])
+        self.deliver()
+        self.run_queue()
+        page = self.visit(path, 'paid')
+        [href] = page.xpath("//a[@name='o_stripe_checkout_receipt']/@href")
+        response = self.visit(href)
+        self.assertEqual(response.status_code, 200)
+        self.assertEqual(response.headers['Cache-Control'], 'no-store')
+        self.assertIn(self.get_payments(invoice).name, response.text)
+
+        other = self.create_invoice(50)
+        foreign = f'{self.get_path(other)}/receipt/{self.get_payments(invoice).id}'
+        self.assertEqual(self.visit(foreign).status_code, 404)
+        invoice.sudo().stripe_payment_link_ids.revoked = True
+        self.assertEqual(self.visit(href).status_code, 404)
+
+    def test_debit_on_its_way(self):
+        invoice = self.create_invoice(100)
+        path = self.get_path(invoice)
+        self.stripe.pay(self.open_link(invoice)['id'], 'us_bank_account')
+        self.deliver()
+        self.run_queue()
+        self.visit(path, 'processing')
+        self.assertEqual(len(self.get_creations()), 1)
+
+    @mute_logger(CONTROLLER)
+    def test_unreachable_stripe(self):
+        path = self.get_path(self.create_invoice(100))
+        self.stripe.faults.next(3, 'reset')
+        page = self.visit(path, 'unavailable')
+        self.assertIn("Nothing was charged", page.text_content())
+        [again] = page.xpath("//a[@name='o_stripe_checkout_again']/@href")
+        self.assertEqual(self.visit(again).status_code, 303)
+
+    def test_expired_link_of_a_cancelled_invoice_promises_nothing(self):
+        invoice = self.create_invoice(100)
+        path = self.expire(invoice)
+        invoice.button_draft()
+        invoice.button_cancel()
+        self.visit(path, 'cancelled')
+
+    # === LANGUAGE === #
+
+    def test_checkout_speaks_the_clients_language(self):
+        for lang, locale in (('en_US', 'en'), ('fr_FR', 'fr'), ('pt_BR', 'pt-BR')):
+            self.env['res.lang']._activate_lang(lang)
+            self.client.lang = lang
+            self.open_link(self.create_invoice(100))
+            self.assertEqual(self.get_creations()[-1].params['locale'], locale)

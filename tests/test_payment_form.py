@@ -1,0 +1,117 @@
+from lxml import html
+
+from odoo.tests import tagged
+from odoo.tests.common import JsonRpcException
+from odoo.tools import mute_logger
+
+from odoo.addons.payment import utils as payment_utils
+
+from .common import StripeCheckoutCommon
+
+
+@tagged('post_install', '-at_install')
+class TestPaymentForm(StripeCheckoutCommon):
+    """Odoo's own payment form leads to the same sessions and the same bookings."""
+
+    def submit(self, invoice, amount=None):
+        """Do what Odoo's payment form does when the client submits it."""
+        return self.make_jsonrpc_request(
+            f'/invoice/transaction/{invoice.id}',
+            {
+                'provider_id': self.provider.id,
+                'payment_method_id': self.provider.payment_method_ids.id,
+                'token_id': None,
+                'amount': amount or invoice.amount_residual,
+                'flow': 'redirect',
+                'tokenization_requested': False,
+                'landing_route': invoice.get_portal_url(),
+                'access_token': invoice._portal_ensure_token(),
+            },
+        )
+
+    def get_form_session(self, values):
+        action = html.fromstring(values['redirect_form_html']).get('action')
+        return self.get_session(action)
+
+    def test_paid_through_the_form(self):
+        invoice = self.create_invoice(100)
+        session = self.get_form_session(self.submit(invoice))
+        self.assertEqual(session['amount_total'], 10000)
+        self.stripe.pay(session['id'])
+        url = session['success_url'].replace('{CHECKOUT_SESSION_ID}', session['id'])
+        response = self.url_open(url.removeprefix(self.base_url()))
+        self.assertTrue(response.url.endswith('/payment/status'), response.url)
+        payment = self.assert_booked(invoice, 100)
+        self.deliver()
+        self.run_queue()
+        self.assertEqual(self.get_payments(invoice), payment)
+
+    def test_partial_amount(self):
+        invoice = self.create_invoice(100)
+        session = self.get_form_session(self.submit(invoice, 30))
+        self.stripe.pay(session['id'])
+        self.deliver()
+        self.run_queue()
+        self.assert_booked(invoice, 30, payment_state='partial')
+
+    def test_never_two_payable_sessions(self):
+        invoice = self.create_invoice(100)
+        sessions = [
+            self.open_link(invoice),
+            self.get_form_session(self.submit(invoice)),
+            self.get_form_session(self.submit(invoice, 30)),
+            self.open_link(invoice),
+        ]
+        states = [self.stripe.session(session['id'])['status'] for session in sessions]
+        self.assertEqual(states, ['expired', 'expired', 'expired', 'open'])
+
+    def test_session_that_was_just_paid_is_settled_in_place_of_another(self):
+        invoice = self.create_invoice(100)
+        session = self.open_link(invoice)
+        self.stripe.pay(session['id'])
+        # Not `assertRaises`, which would take back what the request has stored.
+        try:
+            with mute_logger('odoo.http'):
+                self.submit(invoice)
+        except JsonRpcException as error:
+            self.assertIn('ValidationError', str(error))
+        else:
+            self.fail("The form was not refused")
+        self.assertEqual(len(self.get_sessions()), 1)
+        self.assert_booked(invoice, 100)
+
+    def test_payment_without_an_invoice_is_booked_too(self):
+        # What a shop or a payment page without a document does.
+        partner, currency = self.client, self.company.currency_id
+        token = payment_utils.generate_access_token(partner.id, 55.0, currency.id, env=self.env)
+        values = self.make_jsonrpc_request(
+            '/payment/transaction',
+            {
+                'provider_id': self.provider.id,
+                'payment_method_id': self.provider.payment_method_ids.id,
+                'token_id': None,
+                'amount': 55.0,
+                'currency_id': currency.id,
+                'partner_id': partner.id,
+                'flow': 'redirect',
+                'tokenization_requested': False,
+                'landing_route': '/my/payment_method',
+                'access_token': token,
+                'reference_prefix': 'SHOP',
+            },
+        )
+        session = self.get_form_session(values)
+        self.stripe.pay(session['id'])
+        self.deliver()
+        self.run_queue()
+        transaction = self.env['payment.transaction'].search([
+            ('stripe_checkout_session_id', '=', session['id'])
+        ])
+        self.assertEqual(transaction.state, 'done')
+        payment = transaction.payment_id
+        self.assertEqual((payment.amount, payment.move_id.state), (55.0, 'posted'))
+        self.assertEqual(
+            payment.stripe_checkout_payment_intent,
+            self.stripe.session(session['id'])['payment_intent'],
+        )
+        self.assertFalse(payment.activity_ids)

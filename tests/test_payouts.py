@@ -1,0 +1,159 @@
+import itertools
+from datetime import datetime, timedelta
+
+from freezegun import freeze_time
+
+from odoo.exceptions import UserError
+from odoo.tests import tagged
+
+from .balance_common import BalanceCommon
+
+DAY = 24 * 3600
+
+
+@tagged('post_install', '-at_install')
+class TestPayouts(BalanceCommon):
+    """Each payout is one line on the transfer account, which the bank's line is matched with."""
+
+    @property
+    def transfer(self):
+        return self.provider.stripe_checkout_payout_account_id
+
+    def earn(self, *amounts):
+        invoices = [self.pay(amount) for amount in amounts]
+        self.stripe.advance(2 * DAY + 1)  # Until the money is available.
+        return invoices
+
+    def test_automatic(self):
+        self.earn(100, 200)
+        [payout] = self.stripe.pay_out()
+        self.settle()
+        self.feed()
+        row = self.get_rows(kind='payout')
+        self.assertRecordValues(
+            row,
+            [
+                {
+                    'amount': -290.7,
+                    'source_id': payout['id'],
+                    'payout_status': 'pending',
+                    'payout_automatic': True,
+                    'state': 'booked',
+                }
+            ],
+        )
+        self.assertEqual(self.transfer, self.company.transfer_account_id)
+        [item] = self.get_items(self.transfer)
+        self.assertRecordValues(item, [{'balance': 290.7, 'reconciled': False}])
+        self.assertEqual(self.get_balance(), 0)
+        self.assertFalse(row.payout_content_ids)
+        self.stripe.settle_payout(payout['id'])
+        self.settle()
+        self.feed()
+        self.assertRecordValues(row, [{'payout_status': 'paid', 'payout_reconciled': True}])
+        self.assertTrue(row.arrival_date)
+        self.assertEqual(len(row.payout_content_ids), 2)
+        self.assertEqual(sum(row.payout_content_ids.mapped('net')), 290.7)
+        self.assertEqual(len(self.get_items(self.transfer)), 1)
+        self.assert_nothing_suspended()
+        self.assert_ties()
+
+    def test_manual_and_cancelled(self):
+        self.earn(100)
+        client = self.provider._stripe_checkout_get_client()
+        payout = client.v1.payouts.create({'amount': 5000, 'currency': 'usd'})
+        self.settle()
+        self.feed()
+        self.assertEqual(self.get_balance(self.transfer), 50)
+        client.v1.payouts.cancel(payout.id)
+        self.settle()
+        self.feed()
+        rows = self.get_rows(kind='payout')
+        self.assertEqual(rows.mapped('type'), ['payout', 'payout_cancel'])
+        self.assertEqual(rows[0].payout_status, 'canceled')
+        items = self.get_items(self.transfer)
+        self.assertEqual(items.mapped('balance'), [50, -50])
+        self.assertTrue(all(items.mapped('reconciled')), "The bank will show neither")
+        self.assert_ties()
+
+    def test_failed(self):
+        self.earn(100)
+        [payout] = self.stripe.pay_out()
+        self.stripe.settle_payout(payout['id'])
+        self.settle()
+        self.feed()
+        self.stripe.fail_payout(payout['id'])
+        self.settle()
+        self.feed()
+        row = self.get_rows(type='payout')
+        self.assertEqual(row.payout_status, 'failed')
+        [todo] = row.activity_ids
+        self.assertIn('96.80', todo.note)
+        self.assertIn(payout['id'], todo.note)
+        self.assertEqual(self.get_balance(), 96.8)
+        self.assertTrue(all(self.get_items(self.transfer).mapped('reconciled')))
+        self.assert_ties()
+
+    def test_events_and_feed_in_any_order(self):
+        """Deliveries cross each other and the feed; every order ends in the same books."""
+        steps = (self.deliver, self.run_queue, self.feed)
+        for order in itertools.permutations(steps):
+            with self.subTest([step.__name__ for step in order]):
+                before = len(self.get_items(self.transfer))
+                self.stripe.add_balance_movement('topup', 10000)  # Available at once.
+                [payout] = self.stripe.pay_out()
+                self.stripe.settle_payout(payout['id'])
+                for step in order:
+                    step()
+                self.stripe.events.duplicate = True
+                self.settle()
+                self.stripe.events.duplicate = False
+                self.feed()
+                self.assertEqual(self.get_rows(source_id=payout['id']).payout_status, 'paid')
+                self.assertEqual(len(self.get_items(self.transfer)), before + 1)
+                self.assertEqual(self.get_balance(), 0)
+                self.assert_ties()
+
+    def test_events_that_were_not_delivered(self):
+        self.stripe.add_balance_movement('topup', 10000)
+        [payout] = self.stripe.pay_out()
+        self.feed()
+        self.stripe.settle_payout(payout['id'])
+        self.stripe.deliveries.pop_all()
+        with freeze_time(datetime.now() + timedelta(minutes=10)):
+            self.run_cron('ir_cron_sweep')
+        events = self.env['stripe.event'].sudo().search([('type', '=like', 'payout.%')])
+        self.assertEqual(set(events.mapped('source')), {'sweep'})
+        events.next_attempt_at = datetime.now() - timedelta(minutes=1)
+        self.run_queue()
+        self.assertEqual(self.get_rows(kind='payout').payout_status, 'paid')
+
+    # === THE BANK === #
+
+    def test_matched_with_the_banks_line(self):
+        self.stripe.add_balance_movement('topup', 10000)
+        [payout] = self.stripe.pay_out()
+        self.settle()
+        self.feed()
+        row = self.get_rows(source_id=payout['id']).with_user(self.billing_admin)
+        with self.assertRaisesRegex(UserError, "around .*: 0"):
+            row.action_match_bank_line()
+        lines = self.env['account.bank.statement.line'].create([
+            {
+                'journal_id': self.company_data['default_journal_bank'].id,
+                'date': row.arrival_date,
+                'payment_ref': "STRIPE PAYOUT",
+                'amount': amount,
+            }
+            for amount in (100, 99.99, -100)
+        ])
+        self.assertFalse(row.is_bank_matched)
+        row.action_match_bank_line()
+        self.assertTrue(row.is_bank_matched)
+        self.assertEqual(lines.mapped('is_reconciled'), [True, False, False])
+        items = self.get_items(self.transfer)
+        self.assertEqual(items.mapped('balance'), [100, -100])
+        self.assertTrue(all(items.mapped('reconciled')))
+        with self.assertRaises(UserError):
+            row.action_match_bank_line()
+        self.assert_ties()

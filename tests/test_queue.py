@@ -1,0 +1,147 @@
+from datetime import datetime, timedelta
+
+from odoo.tests import tagged
+from odoo.tools import mute_logger
+
+from ..models.stripe_event import CRON_XML_IDS
+from ..models.stripe_event_queue import BATCH_SIZE
+from .common import StripeCheckoutCommon
+
+QUEUE = 'odoo.addons.payment_stripe_checkout.models.stripe_event_queue'
+
+
+@tagged('post_install', '-at_install')
+class TestQueue(StripeCheckoutCommon):
+    """Events are processed in batches; one that fails holds up no other and is never given up."""
+
+    def pay(self, amount=100):
+        invoice = self.create_invoice(amount)
+        self.stripe.pay(self.open_link(invoice)['id'])
+        self.deliver()
+        return invoice
+
+    def get_event(self, invoice):
+        reference = invoice.transaction_ids.reference
+        events = self.env['stripe.event'].search([('type', '=', 'checkout.session.completed')])
+        return events.filtered(
+            lambda event: event.payload['metadata'].get('odoo_transaction') == reference
+        )
+
+    def poison(self, event, currency='xxx'):
+        """Make an event impossible to book; return what mends it."""
+        payload = event.payload
+        event.sudo().payload = {**payload, 'currency': currency}
+        return lambda: event.sudo().write({'payload': payload})
+
+    def test_storing_wakes_the_queue(self):
+        triggers = self.env['ir.cron.trigger'].sudo()
+        crons = self.env['ir.cron'].browse(self.env.ref(name).id for name in CRON_XML_IDS)
+        domain = [('cron_id', 'in', crons.ids)]
+        before = triggers.search(domain)
+        self.pay()
+        [trigger] = triggers.search(domain) - before
+        self.assertLessEqual(trigger.call_at, datetime.now(), "Due at once")
+
+    def test_batch_of_events_is_processed_in_one_run(self):
+        invoices = [self.pay(10 + number) for number in range(3)]
+        self.run_queue()
+        for number, invoice in enumerate(invoices):
+            self.assert_booked(invoice, 10 + number)
+            self.assertRecordValues(
+                self.get_event(invoice), [{'state': 'done', 'attempts': 1, 'under_way': False}]
+            )
+
+    def test_more_than_a_batch(self):
+        self.assertGreater(BATCH_SIZE, 1)
+        invoice = self.pay()
+        event = self.get_event(invoice)
+        Event = self.env['stripe.event'].sudo()
+        for number in range(BATCH_SIZE + 1):
+            Event._store(
+                self.provider,
+                {'id': f'evt_more_{number}', 'type': event.type, 'created': 1_700_000_000},
+                event.payload,
+            )
+        self.run_queue()
+        self.assertFalse(Event.search([('state', 'in', ('pending', 'failed'))]))
+        self.assert_booked(invoice, 100)
+
+    @mute_logger(QUEUE)
+    def test_failed_event_is_kept_shown_and_tried_again(self):
+        invoice = self.pay()
+        event = self.get_event(invoice)
+        mend = self.poison(event)
+        self.run_queue()
+        self.assertRecordValues(event, [{'state': 'failed', 'attempts': 1, 'under_way': False}])
+        self.assertIn("XXX", event.error)
+        self.assertGreater(event.next_attempt_at, datetime.now())
+        self.run_queue()
+        self.assertEqual(event.attempts, 1, "Not before its time")
+        mend()
+        event.with_user(self.billing_admin).action_retry()
+        self.run_queue()
+        self.assertRecordValues(event, [{'state': 'done', 'attempts': 2, 'error': False}])
+        self.assert_booked(invoice, 100)
+
+    @mute_logger(QUEUE)
+    def test_failing_event_holds_up_no_other(self):
+        poisoned = self.pay()
+        poisoned_event = self.get_event(poisoned)
+        self.poison(poisoned_event)
+        good = self.pay()
+        self.run_queue()
+        self.assertEqual(poisoned_event.state, 'failed')
+        self.assertEqual(poisoned.payment_state, 'not_paid')
+        self.assert_booked(good, 100)
+        self.assertEqual(self.get_event(good).state, 'done')
+
+    @mute_logger(QUEUE)
+    def test_attempts_grow_rarer_and_never_end(self):
+        invoice = self.pay()
+        event = self.get_event(invoice)
+        self.poison(event)
+        delays = []
+        for _attempt in range(9):
+            event.sudo().next_attempt_at = datetime.now() - timedelta(minutes=1)
+            self.run_queue()
+            delays.append((event.next_attempt_at - datetime.now()).total_seconds())
+        self.assertEqual(event.attempts, 9)
+        self.assertEqual(sorted(delays[:6]), delays[:6])
+        self.assertAlmostEqual(delays[-1], 24 * 3600, delta=60)
+
+    def test_event_under_way_when_a_worker_died_is_tried_alone(self):
+        first, second = self.pay(), self.pay()
+        died = self.get_event(first)
+        died.sudo().under_way = True
+        taken = []
+        Event = type(self.env['stripe.event'])
+
+        def process_batch(events):
+            taken.append(events.mapped('attempts') if died in events else len(events))
+            return original(events)
+
+        original = Event._process_batch
+        self.patch(Event, '_process_batch', process_batch)
+        self.run_queue()
+        self.assertEqual(taken[-1], [1], "Taken last, alone, its attempt counted before")
+        self.assert_booked(first, 100)
+        self.assert_booked(second, 100)
+        self.assertFalse(died.under_way)
+
+    def test_secrets_in_an_error_are_masked(self):
+        event = self.get_event(self.pay())
+        with mute_logger(QUEUE):
+            self.poison(event, 'sk_test_abcdefgh1234')
+            self.run_queue()
+        self.assertNotIn('abcdefgh', (event.error or '').lower())
+        self.assertEqual(event.state, 'failed')
+
+    def test_decline_is_told_on_the_invoice(self):
+        invoice = self.create_invoice(100)
+        session = self.open_link(invoice)
+        self.stripe.pay(session['id'], outcome='decline')
+        self.deliver()
+        self.run_queue()
+        self.assertIn("declined", str(invoice.message_ids.mapped('body')))
+        self.assertEqual(self.stripe.session(session['id'])['status'], 'open')
+        self.assertEqual(self.open_link(invoice)['id'], session['id'])

@@ -1,0 +1,94 @@
+from datetime import datetime, timedelta
+
+from freezegun import freeze_time
+
+from odoo.tests import tagged
+from odoo.tools import mute_logger
+
+from .common import StripeCheckoutCommon
+
+SWEEP = 'odoo.addons.payment_stripe_checkout.models.payment_transaction_sweep'
+
+
+@tagged('post_install', '-at_install')
+class TestSweep(StripeCheckoutCommon):
+    """What webhooks miss is found by asking Stripe."""
+
+    def sweep(self, minutes=10):
+        with freeze_time(datetime.now() + timedelta(minutes=minutes)):
+            self.run_cron('ir_cron_sweep')
+
+    def test_paid_without_any_webhook(self):
+        invoice = self.create_invoice(100)
+        self.stripe.pay(self.open_link(invoice)['id'])
+        self.sweep()
+        self.assert_booked(invoice, 100)
+
+    def test_key_that_may_not_read_events_holds_up_no_session(self):
+        invoice = self.create_invoice(100)
+        self.stripe.pay(self.open_link(invoice)['id'])
+        key = self.stripe.add_restricted_key(without=['rak_event_read'])
+        self.provider.stripe_checkout_secret_key = key
+        with mute_logger(SWEEP):
+            self.sweep()
+        self.assert_booked(invoice, 100)
+
+    def test_debit_that_settled_without_any_webhook(self):
+        invoice = self.create_invoice(100)
+        session = self.open_link(invoice)
+        self.stripe.pay(session['id'], 'us_bank_account')
+        self.sweep()
+        self.assertEqual(invoice.transaction_ids.state, 'pending')
+        self.stripe.settle_debit(session['id'])
+        self.sweep(minutes=20)
+        self.assert_booked(invoice, 100)
+
+    def test_fresh_sessions_are_left_to_the_webhook(self):
+        self.open_link(self.create_invoice(100))
+        self.stripe.calls.clear()
+        self.sweep(minutes=0)
+        self.assertEqual([call.path for call in self.stripe.calls], ['/v1/events'])
+
+    def test_session_of_an_invoice_paid_otherwise_is_expired(self):
+        invoice = self.create_invoice(100)
+        session = self.open_link(invoice)
+        self.env['account.payment.register'].with_context(
+            active_model='account.move', active_ids=invoice.ids
+        ).create({})._create_payments()
+        self.sweep()
+        self.assertEqual(self.stripe.session(session['id'])['status'], 'expired')
+        self.assertEqual(invoice.transaction_ids.state, 'cancel')
+
+    def test_session_of_an_ended_link_is_expired(self):
+        invoice = self.create_invoice(100)
+        session = self.open_link(invoice)
+        invoice.sudo().stripe_payment_link_ids.revoked = True
+        self.sweep()
+        self.assertEqual(self.stripe.session(session['id'])['status'], 'expired')
+
+    def test_expired_session_frees_the_invoice(self):
+        invoice = self.create_invoice(100)
+        self.open_link(invoice)
+        self.sweep(minutes=25 * 60)
+        self.assertEqual(invoice.transaction_ids.state, 'cancel')
+
+    @mute_logger(SWEEP)
+    def test_unreachable_stripe_is_asked_again_next_time(self):
+        invoice = self.create_invoice(100)
+        self.stripe.pay(self.open_link(invoice)['id'])
+        self.stripe.faults.next(3, 'reset')
+        self.sweep()
+        self.assertEqual(invoice.payment_state, 'not_paid')
+        self.sweep()
+        self.assert_booked(invoice, 100)
+
+    @mute_logger(SWEEP)
+    def test_session_that_fails_holds_up_no_other(self):
+        first, second = self.create_invoice(100), self.create_invoice(50)
+        broken, good = self.open_link(first), self.open_link(second)
+        self.stripe.pay(broken['id'])
+        self.stripe.pay(good['id'])
+        first.transaction_ids.sudo().stripe_checkout_session_id = 'cs_test_gone'
+        self.sweep()
+        self.assert_booked(second, 50)
+        self.assertEqual(first.payment_state, 'not_paid')

@@ -1,0 +1,141 @@
+from datetime import timedelta
+
+from freezegun import freeze_time
+from lxml import html
+
+from odoo.exceptions import UserError
+from odoo.modules.neutralize import get_neutralization_queries
+from odoo.tests import Form, new_test_user, tagged
+
+from .common import StripeCheckoutCommon
+
+
+@tagged('post_install', '-at_install')
+class TestTestMode(StripeCheckoutCommon):
+    """Test payments cannot be mistaken for real ones, and leave the books again."""
+
+    def pay(self, amount=100):
+        invoice = self.create_invoice(amount)
+        self.stripe.pay(self.open_link(invoice)['id'])
+        self.deliver()
+        self.run_queue()
+        self.assert_booked(invoice, amount)
+        return invoice
+
+    def test_marked_everywhere(self):
+        invoice = self.create_invoice(100)
+        self.assertTrue(invoice.with_user(self.billing_admin).stripe_checkout_test_mode)
+        page = self.get_page(self.url_open(f'{self.get_path(invoice)}/cancelled'))
+        self.assertEqual(len(page.xpath("//*[@name='o_stripe_checkout_test_mode']")), 1)
+        portal_user = new_test_user(self.env, login='marked_client', groups='base.group_portal')
+        portal_user.partner_id.parent_id = self.client
+        self.authenticate('marked_client', 'marked_client')
+        for path in ('/my/invoices', invoice.get_portal_url()):
+            page = html.fromstring(self.url_open(path).content)
+            self.assertEqual(len(page.xpath("//*[@name='o_stripe_checkout_test_mode']")), 1, path)
+        payment = self.get_payments(self.pay())
+        self.assertEqual(payment.stripe_checkout_mode, 'test')
+        self.assertNotIn('test', (self.company_data['default_journal_bank'].name or '').lower())
+        self.assertIn("(test)", payment.journal_id.name)
+
+    def test_live_pages_carry_no_mark(self):
+        invoice = self.create_invoice(100)
+        path = self.get_path(invoice)
+        self.provider.state = 'enabled'
+        page = self.get_page(self.url_open(f'{path}/cancelled'))
+        self.assertEqual(page.xpath("//*[@name='o_stripe_checkout_test_mode']"), [])
+        self.assertFalse(invoice.with_user(self.billing_admin).stripe_checkout_test_mode)
+
+    def reverse(self):
+        """Reverse through the wizard, as a billing admin; return the wizard."""
+        action = self.provider.with_user(
+            self.billing_admin
+        ).action_stripe_checkout_open_reverse_tests()
+        wizards = self.env[action['res_model']].with_user(self.billing_admin)
+        with Form(wizards.with_context(**action['context'])) as form:
+            pass
+        return form.record
+
+    def test_test_payments_are_listed_and_reversed(self):
+        first, second = self.pay(100), self.pay(50)
+        wizard = self.reverse()
+        self.assertEqual(wizard.payment_ids, self.get_payments(first) + self.get_payments(second))
+        self.assertEqual(wizard.invoice_ids, first + second)
+        payments = wizard.payment_ids
+        wizard.action_reverse()
+        for invoice, amount in ((first, 100), (second, 50)):
+            self.assertRecordValues(
+                invoice, [{'payment_state': 'not_paid', 'amount_residual': amount}]
+            )
+        clearing = payments.journal_id.default_account_id
+        lines = self.env['account.move.line'].search([('account_id', '=', clearing.id)])
+        self.assertEqual(sum(lines.mapped('balance')), 0)
+        self.assertEqual(self.provider.stripe_checkout_test_payment_count, 0)
+        with self.assertRaises(UserError):
+            wizard.invalidate_recordset()
+            wizard.action_reverse()
+
+    def test_reversal_works_in_locked_periods(self):
+        invoice = self.pay(100)
+        payment = self.get_payments(invoice)
+        later = payment.date + timedelta(days=400)
+        self.company.sudo().fiscalyear_lock_date = later - timedelta(days=30)
+        with freeze_time(later):
+            self.reverse().action_reverse()
+        self.assertEqual(invoice.payment_state, 'not_paid')
+        self.assertEqual(payment.move_id.reversal_move_ids.date, later)
+
+    def test_reversed_test_payment_is_not_booked_again(self):
+        invoice = self.create_invoice(100)
+        self.stripe.pay(self.open_link(invoice)['id'])
+        [delivery] = self.stripe.deliveries.pop_all()
+        self.deliver([delivery])
+        self.run_queue()
+        self.reverse().action_reverse()
+        self.env['stripe.event'].sudo().search([]).unlink()
+        self.deliver([delivery])
+        self.run_queue()
+        self.assertEqual(invoice.payment_state, 'not_paid')
+
+    def test_neutralize(self):
+        self.env.flush_all()
+        for query in get_neutralization_queries(['payment_stripe_checkout']):
+            self.env.cr.execute(query)
+        self.env.invalidate_all()
+        provider = self.provider
+        self.assertEqual(provider.state, 'disabled')
+        for field in (
+            'stripe_checkout_secret_key',
+            'stripe_checkout_publishable_key',
+            'stripe_checkout_webhook_secret',
+            'stripe_checkout_previous_webhook_secret',
+            'stripe_checkout_endpoint_id',
+        ):
+            self.assertFalse(provider[field], field)
+        self.assertEqual(self.create_invoice(10)._stripe_checkout_get_state(), 'unavailable')
+
+    def test_report(self):
+        invoice = self.pay(100)
+        declined = self.create_invoice(30)
+        self.stripe.pay(self.open_link(declined)['id'], outcome='decline')
+        self.deliver()
+        self.run_queue()
+        report = self.env['stripe.checkout.report'].with_user(self.billing_admin)
+        [paid] = report.search([('transaction_id', 'in', invoice.transaction_ids.ids)])
+        self.assertRecordValues(
+            paid,
+            [
+                {
+                    'state': 'done',
+                    'amount': 100,
+                    'partner_id': self.client.id,
+                    'declines': 0,
+                    'days_to_paid': (self.get_payments(invoice).date - invoice.invoice_date).days,
+                    'is_live': False,
+                }
+            ],
+        )
+        [lost] = report.search([('transaction_id', 'in', declined.transaction_ids.ids)])
+        self.assertRecordValues(lost, [{'state': 'draft', 'declines': 1}])
+        [(client, total)] = report._read_group([], ['partner_id'], ['amount:sum'])
+        self.assertEqual((client, total), (self.client, 100))

@@ -1,0 +1,226 @@
+from ast import literal_eval
+from datetime import datetime, timedelta
+
+from freezegun import freeze_time
+from lxml import html
+
+from odoo import fields
+from odoo.exceptions import AccessError
+from odoo.tests import Form, new_test_user, tagged
+from odoo.tools import mute_logger
+
+from .common import StripeCheckoutCommon
+
+LIFE = 'odoo.addons.payment_stripe_checkout.models.stripe_payment_link_life'
+
+
+@tagged('post_install', '-at_install')
+class TestTimeline(StripeCheckoutCommon):
+    """Staff see on the invoice how its online payment stands, and what happened."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.biller, cls.auditor = (
+            new_test_user(
+                cls.env,
+                login=login,
+                groups=group,
+                company_id=cls.company.id,
+                company_ids=[fields.Command.set(cls.company.ids)],
+            )
+            for login, group in (
+                ('biller', 'account.group_account_invoice'),
+                ('auditor', 'account.group_account_readonly'),
+            )
+        )
+
+    def read_timeline(self, invoice, user=None):
+        invoice.invalidate_recordset()
+        page = html.fromstring(str(invoice.with_user(user or self.biller).stripe_checkout_timeline))
+        return [row.text_content().strip() for row in page.xpath('//tr/td[2]')]
+
+    def work(self):
+        self.deliver()
+        self.run_queue()
+        self.run_cron('ir_cron_send_mails')
+
+    def hand_out(self, invoice):
+        return self.env['stripe.payment.link']._hand_out(invoice, self.client)
+
+    # === HISTORY === #
+
+    def test_the_whole_story(self):
+        invoice = self.create_invoice(100)
+        self.hand_out(invoice)
+        session = self.open_link(invoice)
+        self.stripe.pay(session['id'], outcome='insufficient_funds')
+        self.work()
+        self.stripe.pay(session['id'])
+        self.work()
+        told = self.read_timeline(invoice, self.auditor)
+        self.assertEqual(len(told), 6, told)
+        for fact in (
+            "client@example.com",
+            "opened for the first time",
+            "Checkout started: $ 100.00",
+            "Attempt declined: insufficient_funds",
+            "Paid: $ 100.00, Card",
+            "Payment confirmation sent",
+        ):
+            lines = [line for line in told if fact in line.replace('\N{NO-BREAK SPACE}', ' ')]
+            self.assertEqual(len(lines), 1, f"{fact} in {told}")
+
+    def test_times_are_those_of_the_facts(self):
+        invoice = self.create_invoice(100)
+        start = fields.Datetime.now()
+        with freeze_time(start + timedelta(hours=1)):
+            self.hand_out(invoice)
+        with freeze_time(start + timedelta(hours=2)):
+            self.open_link(invoice)
+        moments = [moment for moment, _text in invoice.sudo()._stripe_checkout_get_timeline()]
+        self.assertEqual(moments[:2], [start + timedelta(hours=hours) for hours in (1, 2)])
+
+    def test_nothing_yet(self):
+        self.assertEqual(self.read_timeline(self.create_invoice(100)), [])
+
+    def test_failed_debit(self):
+        invoice = self.create_invoice(100)
+        session = self.open_link(invoice)
+        self.stripe.pay(session['id'], 'us_bank_account')
+        self.work()
+        self.assertTrue(any("on its way" in line for line in self.read_timeline(invoice)))
+        self.stripe.fail_debit(session['id'])
+        self.work()
+        told = self.read_timeline(invoice)
+        self.assertTrue(any(line.startswith("Failed:") for line in told), told)
+        self.assertIn("Client told that the debit failed", told)
+
+    # === STATUS === #
+
+    def assert_status(self, invoice, status):
+        """Check that the status reads and is searched alike, by whoever sees the invoice."""
+        invoice.invalidate_recordset()
+        for user in (self.biller, self.auditor):
+            self.assertEqual(invoice.with_user(user).stripe_checkout_status, status)
+            moves = self.env['account.move'].with_user(user)
+            found = moves.search([('stripe_checkout_status', '=', status)])
+            self.assertIn(invoice, found)
+            others = moves.search([('stripe_checkout_status', '!=', status)])
+            self.assertNotIn(invoice, others)
+
+    def test_statuses(self):
+        invoice = self.create_invoice(100)
+        self.assert_status(self.create_invoice(100, post=False), False)
+        self.assert_status(invoice, 'ready')
+        self.hand_out(invoice)
+        self.assert_status(invoice, 'sent')
+        session = self.open_link(invoice)
+        self.assert_status(invoice, 'started')
+        self.stripe.pay(session['id'], outcome='insufficient_funds')
+        self.work()
+        self.assert_status(invoice, 'declined')
+        with freeze_time(datetime.now() + timedelta(days=40)):
+            self.assert_status(invoice, 'expired')
+        self.stripe.pay(session['id'], 'us_bank_account')
+        self.work()
+        self.assert_status(invoice, 'processing')
+        self.stripe.settle_debit(session['id'])
+        self.work()
+        self.assert_status(invoice, 'paid')
+
+    def find(self, name):
+        """Return what a filter of the list finds for staff."""
+        view = (
+            self
+            .env['account.move']
+            .with_user(self.biller)
+            .get_view(self.env.ref('account.view_account_invoice_filter').id, 'search')
+        )
+        [domain] = html.fromstring(view['arch']).xpath(f"//filter[@name='{name}']/@domain")
+        return self.env['account.move'].with_user(self.biller).search(literal_eval(domain))
+
+    def test_filters(self):
+        untouched, started, expired, debited, paid = (self.create_invoice(100) for _ in range(5))
+        draft = self.create_invoice(100, post=False)
+        self.open_link(started)
+        self.open_link(expired)
+        expired.sudo().stripe_payment_link_ids.expires_at = fields.Datetime.now()
+        self.stripe.pay(self.open_link(debited)['id'], 'us_bank_account')
+        self.stripe.pay(self.open_link(paid)['id'])
+        self.work()
+        everything = untouched + started + expired + debited + paid + draft
+        for name, expected in (
+            ('stripe_checkout_unpaid', untouched + started + expired + debited),
+            ('stripe_checkout_unfinished', started + expired),
+            ('stripe_checkout_expired', expired),
+        ):
+            self.assertEqual(self.find(name) & everything, expected, name)
+
+    def test_list_of_many_takes_constant_queries(self):
+        def count(number):
+            invoices = self.env['account.move'].browse()
+            for _invoice in range(number):
+                invoices += self.create_invoice(10)
+            self.env.flush_all()
+            self.env.invalidate_all()
+            before = self.cr.sql_log_count
+            invoices.with_user(self.biller).read(['stripe_checkout_status'])
+            return self.cr.sql_log_count - before
+
+        count(1)  # Warms the caches.
+        self.assertEqual(count(2), count(12))
+
+    # === LINK === #
+
+    def test_new_link_replaces_the_former(self):
+        invoice = self.create_invoice(100)
+        former = self.get_path(invoice)
+        invoice.with_user(self.biller).action_stripe_checkout_new_link()
+        self.assertNotEqual(self.get_path(invoice), former)
+        self.get_page(self.url_open(former), 'replaced')
+        self.open_link(invoice)
+        self.assertTrue(any("replaced by biller" in line for line in self.read_timeline(invoice)))
+
+    def test_revoking_closes_the_page_at_stripe(self):
+        invoice = self.create_invoice(100)
+        path = self.get_path(invoice)
+        session = self.open_link(invoice)
+        invoice.with_user(self.biller).action_stripe_checkout_revoke_link()
+        self.assertEqual(self.stripe.session(session['id'])['status'], 'expired')
+        self.assertFalse(invoice.with_user(self.biller).stripe_checkout_url)
+        self.get_page(self.url_open(path), 'revoked')
+        self.assert_status(invoice, 'revoked')
+
+    @mute_logger(LIFE)
+    def test_revoking_while_stripe_is_away_is_made_up_for(self):
+        invoice = self.create_invoice(100)
+        path = self.get_path(invoice)
+        session = self.open_link(invoice)
+        self.stripe.faults.next(3, 'reset')
+        action = invoice.with_user(self.biller).action_stripe_checkout_revoke_link()
+        self.assertEqual(action['params']['type'], 'warning')
+        self.get_page(self.url_open(path), 'revoked')
+        with freeze_time(datetime.now() + timedelta(minutes=10)):
+            self.run_cron('ir_cron_sweep')
+        self.assertEqual(self.stripe.session(session['id'])['status'], 'expired')
+
+    def test_revoking_what_was_just_paid_loses_no_money(self):
+        invoice = self.create_invoice(100)
+        self.stripe.pay(self.open_link(invoice)['id'])
+        invoice.with_user(self.biller).action_stripe_checkout_revoke_link()
+        self.assert_booked(invoice, 100)
+
+    def test_actions_are_for_billing_staff(self):
+        invoice = self.create_invoice(100)
+        stranger = new_test_user(self.env, login='stranger', groups='base.group_user')
+        for user in (stranger, self.auditor):
+            for name in ('new_link', 'revoke_link'):
+                with self.assertRaises(AccessError):
+                    getattr(invoice.with_user(user), f'action_stripe_checkout_{name}')()
+
+    def test_form_shows_it_to_staff(self):
+        invoice = self.create_invoice(100)
+        with Form(invoice.with_user(self.biller)) as form:
+            self.assertEqual(form.stripe_checkout_status, 'ready')
+            self.assertTrue(form.stripe_checkout_url)

@@ -1,0 +1,51 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+
+class StripeCheckoutReverseTests(models.TransientModel):
+    """Takes the payments of test mode out of the books, once real ones are taken."""
+
+    _name = 'stripe.checkout.reverse.tests'
+    _description = "Reverse Test Payments"
+
+    provider_id = fields.Many2one('payment.provider', required=True, readonly=True)
+    payment_ids = fields.Many2many(
+        'account.payment', string="Test Payments", compute='_compute_payment_ids'
+    )
+    invoice_ids = fields.Many2many(
+        'account.move', string="Invoices That Open Again", compute='_compute_payment_ids'
+    )
+
+    @api.depends('provider_id')
+    def _compute_payment_ids(self):
+        for wizard in self:
+            payments = wizard.provider_id._stripe_checkout_get_test_payments()
+            wizard.payment_ids = payments
+            wizard.invoice_ids = payments.reconciled_invoice_ids
+
+    def action_reverse(self):
+        """Reverse the entries of all test payments, dated today.
+
+        By reversal and not by deletion, so that it works in locked periods, too.
+
+        :return: The list of the invoices that are open again.
+        :rtype: dict
+        :raise UserError: If there is nothing to reverse.
+        """
+        self.ensure_one()
+        self.provider_id._stripe_checkout_check_access()
+        payments, invoices = self.payment_ids, self.invoice_ids
+        if not payments:
+            raise UserError(self.env._("There is no test payment in the books."))
+        payments._stripe_checkout_reverse()
+        action = self.env['ir.actions.act_window']._for_xml_id(
+            'account.action_move_out_invoice_type'
+        )
+        title = self.env._("Open Again")
+        return {
+            **action,
+            'name': title,
+            'display_name': title,
+            'domain': [('id', 'in', invoices.ids)],
+            'context': {'create': False, 'default_move_type': 'out_invoice'},
+        }
