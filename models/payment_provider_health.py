@@ -1,17 +1,10 @@
-"""The true health of a connection: what Stripe says of it, and what really arrives."""
+"""The true health of a connection, as it is kept, shown and told."""
 
-import logging
 from datetime import timedelta
-
-import stripe
 
 from odoo import api, fields, models
 
-from .. import const, utils
-from ..const import HANDLED_EVENTS, PROVIDER_CODE
-from .payment_provider_probe import PROBE_PATIENCE
-
-_logger = logging.getLogger(__name__)
+from ..const import PROVIDER_CODE
 
 # Without an event for as long, the regular check has Stripe send a probe: a rolled secret shows in
 # nothing else.
@@ -238,113 +231,6 @@ class PaymentProvider(models.Model):
             self.stripe_checkout_webhook_state == 'warning'
             and self.stripe_checkout_problem in CURED_BY_DELIVERY
         )
-
-    def _stripe_checkout_find_problem(self):
-        """Look for trouble, the worst first.
-
-        :return: The problem (None if there is none), and what belongs into its message.
-        :rtype: tuple[str|None, str|None]
-        """
-        try:
-            problem = self._stripe_checkout_find_endpoint_problem()
-            undelivered = self._stripe_checkout_count_undelivered()
-            self._stripe_checkout_drop_former_endpoint()
-        except stripe.AuthenticationError:
-            return 'key', None
-        except stripe.PermissionError as error:
-            return 'permission', ', '.join(utils.find_permissions(error.user_message))
-        except stripe.APIConnectionError:
-            return 'unreachable', self.env._("Stripe could not be reached at the last check.")
-        except stripe.StripeError as error:
-            return 'unreachable', self._stripe_checkout_describe_error(error)
-        self.stripe_checkout_undelivered_count = undelivered
-        if problem:
-            same = problem == self.stripe_checkout_problem
-            return problem, self.stripe_checkout_problem_detail if same else None
-        if self._stripe_checkout_has_moved():
-            return 'moved', self._stripe_checkout_read_address()
-        if not self.stripe_checkout_charges_enabled:
-            return 'charges', None
-        return self._stripe_checkout_find_delivery_problem(undelivered)
-
-    def _stripe_checkout_find_endpoint_problem(self):
-        """Compare the endpoint at Stripe with ours, and read whether the account takes payments.
-
-        :return: The problem, None if there is none.
-        :rtype: str|None
-        :raise stripe.StripeError: If Stripe cannot be asked.
-        """
-        client = self._stripe_checkout_get_client()
-        account = self._stripe_checkout_read_account(client)
-        self.stripe_checkout_charges_enabled = account.get('charges_enabled', True)
-        if not self.stripe_checkout_endpoint_id:
-            return self.stripe_checkout_problem or 'deleted'
-        try:
-            endpoint = client.v1.webhook_endpoints.retrieve(self.stripe_checkout_endpoint_id)
-        except stripe.InvalidRequestError as error:
-            if error.http_status != 404:
-                raise
-            return 'deleted'
-        events = set(endpoint.enabled_events)
-        if endpoint.status != 'enabled':
-            return 'disabled'
-        if endpoint.url != self._stripe_checkout_get_webhook_url():
-            return 'address'
-        if endpoint.api_version != const.API_VERSION:
-            return 'version'
-        if '*' not in events and not events.issuperset(HANDLED_EVENTS):
-            return 'events'
-        return None
-
-    def _stripe_checkout_count_undelivered(self):
-        """Count the events that Stripe could not deliver since the last one that arrived.
-
-        :return: The number, 100 at most.
-        :rtype: int
-        :raise stripe.StripeError: If Stripe cannot be asked.
-        """
-        since = max(
-            moment
-            for moment in (
-                self.stripe_checkout_last_event_at,
-                self.stripe_checkout_registered_at,
-                self.stripe_checkout_connected_at,
-            )
-            if moment
-        )
-        events = self._stripe_checkout_get_client().v1.events.list({
-            'types': sorted(HANDLED_EVENTS),
-            'delivery_success': False,
-            # What is younger may just be on its way.
-            'created': {
-                'gte': utils.to_timestamp(since),
-                'lt': utils.to_timestamp(fields.Datetime.now() - PROBE_PATIENCE),
-            },
-            'limit': 100,
-        })
-        return sum(self._stripe_checkout_is_event_ours(event) for event in events.to_dict()['data'])
-
-    def _stripe_checkout_find_delivery_problem(self, undelivered):
-        """Say why no event arrives, if none does.
-
-        :param int undelivered: How many events Stripe could not deliver.
-        :rtype: tuple[str|None, str|None]
-        """
-        probed_at, last = self.stripe_checkout_probed_at, self.stripe_checkout_last_event_at
-        silent = bool(
-            probed_at
-            and probed_at < fields.Datetime.now() - PROBE_PATIENCE
-            and (not last or last < probed_at)
-        )
-        if not undelivered and not silent:
-            return None, None
-        since = last or self.stripe_checkout_registered_at or self.stripe_checkout_connected_at
-        refusals_sudo = self.env['stripe.webhook.refusal'].sudo()
-        if refusals_sudo._count_since(self, since):
-            return 'signature', None
-        if undelivered:
-            return 'undelivered', str(undelivered)
-        return 'silent', None
 
     # === TO-DO === #
 
