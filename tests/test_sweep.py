@@ -88,7 +88,7 @@ class TestSweep(StripeCheckoutCommon):
         broken, good = self.open_link(first), self.open_link(second)
         self.stripe.pay(broken['id'])
         self.stripe.pay(good['id'])
-        first.transaction_ids.sudo().stripe_checkout_session_id = 'cs_test_gone'
+        self.stripe.faults.next(3, '500', path=f'/v1/checkout/sessions/{broken["id"]}*')
         self.sweep()
         self.assert_booked(second, 50)
         self.assertEqual(first.payment_state, 'not_paid')
