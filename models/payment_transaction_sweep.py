@@ -106,7 +106,10 @@ class PaymentTransaction(models.Model):
         patience = fields.Datetime.now() - SWEEP_PATIENCE
         return (
             Domain('provider_id', '=', provider.id)
-            & Domain('state', 'in', ('draft', 'pending'))
+            & (
+                Domain('state', 'in', ('draft', 'pending'))
+                | Domain('stripe_checkout_freed', '=', True)
+            )
             & Domain('operation', 'in', ('online_redirect', 'refund'))
             & Domain('create_date', '<', patience)
             & (

@@ -29,6 +29,7 @@ class PaymentTransaction(models.Model):
                 raise
         self._stripe_checkout_follow_up_unknown()
         self._set_canceled(self.env._("Stripe does not know this payment page."))
+        self.stripe_checkout_freed = False
         return None
 
     def _stripe_checkout_is_payable_unseen(self):
