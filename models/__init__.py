@@ -47,6 +47,7 @@ from . import (
     payment_transaction_settle,
     payment_transaction_sweep,
     payment_transaction_timeline,
+    payment_transaction_unknown,
     portal_billing,
     res_currency,
     stripe_balance_report,

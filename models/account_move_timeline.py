@@ -188,6 +188,7 @@ class AccountMove(models.Model):
         pending._set_canceled(
             self.env._("%(user)s let the client pay again.", user=self.env.user.name)
         )
+        pending.stripe_checkout_freed = True
         return self._stripe_checkout_notify(
             'success', self.env._("The client can pay this invoice again.")
         )

@@ -4,6 +4,7 @@ import stripe
 
 from odoo import models
 from odoo.exceptions import UserError
+from odoo.fields import Domain
 
 
 class PaymentProvider(models.Model):
@@ -14,16 +15,20 @@ class PaymentProvider(models.Model):
     def _stripe_checkout_get_running(self, state):
         """Return the transactions of the provider whose sessions have not ended.
 
-        :param str state: `'draft'` (can be paid) or `'pending'` (a bank debit is under way).
+        :param str state: `'draft'` (can be paid) or `'pending'` (a bank debit is under way, also
+                          one whose invoices staff have freed).
         :rtype: payment.transaction
         """
         self.ensure_one()
         transactions_sudo = self.env['payment.transaction'].sudo()
-        return transactions_sudo.search([
-            ('provider_id', '=', self.id),
-            ('state', '=', state),
-            ('operation', '=', 'online_redirect'),
-        ])
+        is_running = Domain('state', '=', state)
+        if state == 'pending':
+            is_running |= Domain('stripe_checkout_freed', '=', True)
+        return transactions_sudo.search(
+            Domain('provider_id', '=', self.id)
+            & Domain('operation', '=', 'online_redirect')
+            & is_running
+        )
 
     def _stripe_checkout_count_running(self):
         """Return the number of open payment pages, and the bank debits under way.
@@ -62,6 +67,7 @@ class PaymentProvider(models.Model):
                 ),
             )
             tx._set_canceled(self.env._("Stripe was disconnected while the debit was under way."))
+            tx.stripe_checkout_freed = False
 
     def _stripe_checkout_delete_endpoints(self):
         """Delete our endpoints at Stripe once the disconnection is stored for good."""

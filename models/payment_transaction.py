@@ -30,6 +30,13 @@ class PaymentTransaction(models.Model):
         string="Paid With", help="The method that the client chose.", readonly=True, copy=False
     )
     stripe_checkout_declines = fields.Integer(string="Declined Attempts", readonly=True, copy=False)
+    stripe_checkout_freed = fields.Boolean(
+        string="Under Way Although Freed",
+        help="Staff let the client pay again while this bank debit was under way. It is followed "
+        "until it has arrived or failed.",
+        readonly=True,
+        copy=False,
+    )
     stripe_checkout_checked_at = fields.Datetime(
         string="Last Compared with Stripe", readonly=True, copy=False
     )

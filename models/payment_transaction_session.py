@@ -276,9 +276,9 @@ class PaymentTransaction(models.Model):
                 ).to_dict()
             except stripe.InvalidRequestError:
                 # Only an open session can be expired: see what became of this one.
-                session = tx.provider_id._stripe_checkout_retrieve_session(
-                    tx.stripe_checkout_session_id
-                )
+                session = tx._stripe_checkout_retrieve_or_give_up()
+                if not session:
+                    continue
             facts = session_facts.from_session(session)
             self._stripe_checkout_settle(tx.provider_id, [facts])
             retired = retired and facts.outcome in ('expired', 'failed')

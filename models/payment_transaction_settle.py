@@ -55,6 +55,8 @@ class PaymentTransaction(models.Model):
         if facts.outcome in ('paid', 'processing') and facts.payment_intent:
             values['stripe_checkout_payment_intent'] = facts.payment_intent
             values['provider_reference'] = facts.payment_intent
+        if self.stripe_checkout_freed and facts.outcome != 'processing':
+            values['stripe_checkout_freed'] = False
         if facts.method:
             values['stripe_checkout_method'] = facts.method
         if not self.stripe_checkout_session_id:

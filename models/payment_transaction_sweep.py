@@ -106,7 +106,10 @@ class PaymentTransaction(models.Model):
         patience = fields.Datetime.now() - SWEEP_PATIENCE
         return (
             Domain('provider_id', '=', provider.id)
-            & Domain('state', 'in', ('draft', 'pending'))
+            & (
+                Domain('state', 'in', ('draft', 'pending'))
+                | Domain('stripe_checkout_freed', '=', True)
+            )
             & Domain('operation', 'in', ('online_redirect', 'refund'))
             & Domain('create_date', '<', patience)
             & (
@@ -135,8 +138,9 @@ class PaymentTransaction(models.Model):
         if self.state == 'draft' and not self._stripe_checkout_is_wanted():
             self._stripe_checkout_retire()
             return
-        session = provider._stripe_checkout_retrieve_session(self.stripe_checkout_session_id)
-        self._stripe_checkout_settle(provider, [session_facts.from_session(session)])
+        session = self._stripe_checkout_retrieve_or_give_up()
+        if session:
+            self._stripe_checkout_settle(provider, [session_facts.from_session(session)])
 
     def _stripe_checkout_is_wanted(self):
         """Tell whether the open session may still be paid: link, invoices and amount as asked.

@@ -39,6 +39,7 @@ from . import (
     test_timeline,
     test_translations,
     test_undelivered,
+    test_unknown_session,
     test_utils,
     test_webhook,
 )

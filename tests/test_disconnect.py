@@ -112,6 +112,26 @@ class TestDisconnect(StripeCheckoutCommon):
         self.run_queue()
         self.assert_booked(invoice, 100)
 
+    def test_waits_for_a_debit_whose_invoice_staff_have_freed(self):
+        invoice, session = self.start_debit()
+        invoice.with_user(self.billing_admin).action_stripe_checkout_free()
+        self.managed.action_stripe_checkout_disconnect()
+        self.assertTrue(self.provider.stripe_checkout_disconnecting)
+        self.stripe.settle_debit(session['id'])
+        self.deliver()
+        self.run_queue()
+        self.run_cron('ir_cron_sweep')
+        self.assert_booked(invoice, 100)
+        self.assert_disconnected()
+
+    def test_freed_debit_becomes_a_todo_too(self):
+        invoice, _session = self.start_debit()
+        invoice.with_user(self.billing_admin).action_stripe_checkout_free()
+        self.managed.action_stripe_checkout_disconnect(now=True)
+        self.assert_disconnected()
+        self.assertEqual(len(self.get_todos(invoice)), 1)
+        self.assertFalse(invoice.transaction_ids.stripe_checkout_freed)
+
     def test_staying_connected_after_all(self):
         invoice, _session = self.start_debit()
         self.managed.action_stripe_checkout_disconnect()

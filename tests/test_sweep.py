@@ -43,6 +43,30 @@ class TestSweep(StripeCheckoutCommon):
         self.sweep(minutes=20)
         self.assert_booked(invoice, 100)
 
+    def test_freed_debit_is_followed_until_it_has_ended(self):
+        for arrives, state in ((True, 'done'), (False, 'cancel')):
+            with self.subTest(arrives=arrives):
+                invoice = self.create_invoice(100)
+                session = self.open_link(invoice)
+                self.stripe.pay(session['id'], 'us_bank_account')
+                self.sweep()
+                invoice.with_user(self.billing_admin).action_stripe_checkout_free()
+                self.sweep(minutes=20)
+                transaction = invoice.transaction_ids
+                self.assertEqual(transaction.state, 'cancel')
+                self.assertEqual(invoice._stripe_checkout_get_state(), 'payable')
+                end = self.stripe.settle_debit if arrives else self.stripe.fail_debit
+                end(session['id'])
+                self.sweep(minutes=30)
+                self.assertEqual(transaction.state, state)
+                self.assertEqual(bool(self.get_payments(invoice)), arrives)
+                self.stripe.calls.clear()
+                self.sweep(minutes=40)
+                self.assertFalse(
+                    [call for call in self.stripe.calls if session['id'] in call.path],
+                    "What has ended is asked about no more",
+                )
+
     def test_fresh_sessions_are_left_to_the_webhook(self):
         self.open_link(self.create_invoice(100))
         self.stripe.calls.clear()
@@ -88,7 +112,7 @@ class TestSweep(StripeCheckoutCommon):
         broken, good = self.open_link(first), self.open_link(second)
         self.stripe.pay(broken['id'])
         self.stripe.pay(good['id'])
-        first.transaction_ids.sudo().stripe_checkout_session_id = 'cs_test_gone'
+        self.stripe.faults.next(3, '500', path=f'/v1/checkout/sessions/{broken["id"]}*')
         self.sweep()
         self.assert_booked(second, 50)
         self.assertEqual(first.payment_state, 'not_paid')
