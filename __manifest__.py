@@ -21,6 +21,7 @@
         'data/ir_cron_data.xml',
         'views/mail_layout_templates.xml',
         'data/mail_template_data.xml',
+        'data/mail_template_failure_data.xml',
         'data/mail_activity_type_data.xml',
         'wizards/stripe_checkout_connect_views.xml',
         'wizards/stripe_checkout_disconnect_views.xml',

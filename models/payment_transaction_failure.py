@@ -41,10 +41,12 @@ class PaymentTransaction(models.Model):
         self._stripe_checkout_schedule_follow_up(
             self.env._("Bank debit failed"),
             self.env._(
-                "%(amount)s by bank debit did not go through: %(reason)s The client was sent a new "
-                "payment link.",
+                "%(amount)s by bank debit did not go through: %(reason)s %(told)s",
                 amount=self.currency_id.format(self.amount),
                 reason=self.state_message or '',
+                told=self.env._("The client is told by e-mail.")
+                if self._stripe_checkout_get_contact().email
+                else self.env._("The client cannot be told by e-mail: do it yourself."),
             ),
         )
         self._stripe_checkout_owe_mail('debit_failed')

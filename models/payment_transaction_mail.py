@@ -166,23 +166,49 @@ class PaymentTransaction(models.Model):
         mail_id = template_sudo.send_mail(payment.id, email_values=values)
         return self.env['mail.mail'].sudo().browse(mail_id)
 
+    def _stripe_checkout_get_contact(self):
+        """Return who is told that nothing was paid after all: whom the invoices are made out to.
+
+        :rtype: res.partner
+        """
+        return self.invoice_ids[:1].partner_id
+
     def _stripe_checkout_mail_retry(self):
         """Tell the client that nothing was paid after all, with a fresh link to try again.
 
-        :return: The mail; empty if the invoices cannot be paid, or the client is paying already.
+        Of a debit that failed the client hears in any case, without a link where there is nothing
+        to try again: only they believe that it was paid.
+
+        :return: The mail; empty if there is nobody to write to, or nothing to try again.
         :rtype: mail.mail
         """
-        contact = self.invoice_ids[:1].partner_id
-        newer = self.invoice_ids.transaction_ids.filtered(lambda tx: tx.id > self.id)
-        states = self.invoice_ids._stripe_checkout_get_states()
-        payable = self.invoice_ids.filtered(lambda invoice: states[invoice] == 'payable')
-        if newer or self.stripe_checkout_link_id.revoked or not payable or not contact.email:
+        link = self.env['stripe.payment.link']
+        if self._stripe_checkout_get_contact().email:
+            link = self._stripe_checkout_get_retry_link()
+        if not link:
             return self.env['mail.mail']
-        fresh = self.env['stripe.payment.link']._hand_out(payable, contact, 'failure')
         template = self.env.ref(
             f'payment_stripe_checkout.mail_template_{self.stripe_checkout_mail}'
         )
-        return fresh._write_mail(template)
+        return link._write_mail(template)
+
+    def _stripe_checkout_get_retry_link(self):
+        """Return the link that the mail about a failure is written on.
+
+        :return: A fresh one if the client can and should try again; else, for a debit that failed,
+                 one that leads to no payment now; else none.
+        :rtype: stripe.payment.link
+        """
+        links = self.env['stripe.payment.link']
+        is_debit = self.stripe_checkout_mail == 'debit_failed'
+        newer = self.invoice_ids.transaction_ids.filtered(lambda tx: tx.id > self.id)
+        states = self.invoice_ids._stripe_checkout_get_states()
+        payable = self.invoice_ids.filtered(lambda invoice: states[invoice] == 'payable')
+        if payable and not self.stripe_checkout_link_id.revoked and (is_debit or not newer):
+            return links._hand_out(payable, self._stripe_checkout_get_contact(), 'failure')
+        if is_debit:
+            return self.stripe_checkout_link_id or links._get_or_create_for_all(self.invoice_ids)
+        return links
 
     def _stripe_checkout_follow_up_mail(self):
         """Leave a to-do where a mail could not be written."""

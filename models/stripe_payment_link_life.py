@@ -11,8 +11,9 @@ from .. import utils
 
 _logger = logging.getLogger(__name__)
 
-# Whoever asks for a new link is not sent another for as long.
+# Whoever asks for a new link is not sent another for as long, and no more than so many a day.
 RENEWAL_PAUSE = timedelta(minutes=10)
+RENEWALS_PER_DAY = 3
 
 
 class StripePaymentLink(models.Model):
@@ -130,6 +131,11 @@ class StripePaymentLink(models.Model):
             moment for moment in links.mapped('sent_at') + links.mapped('renewed_at') if moment
         ]
         if mailed and max(mailed) > now - RENEWAL_PAUSE:
+            return
+        requested = links.filtered(
+            lambda link: link.sent_with == 'request' and link.sent_at > now - timedelta(days=1)
+        )
+        if len(requested) >= RENEWALS_PER_DAY:
             return
         # Two requests at once both write here: Odoo runs the second again, and it ends above.
         self.renewed_at = now

@@ -48,6 +48,61 @@ class TestFailedDebit(StripeCheckoutCommon):
         self.assertEqual(invoice.activity_ids.user_id, self.billing_admin)
         self.assertIn("Bank debit failed", invoice.activity_ids.summary)
 
+    def fail_debit_where(self, change):
+        """Let a debit fail of an invoice of which something else changed after it was started."""
+        invoice = self.create_invoice(100)
+        session = self.open_link(invoice)
+        self.stripe.pay(session['id'], 'us_bank_account')
+        self.work()
+        change(invoice)
+        self.stripe.fail_debit(session['id'])
+        self.work()
+        return invoice
+
+    def test_client_is_told_where_nothing_can_be_tried_again(self):
+        def disable(_invoice):
+            self.provider.state = 'disabled'
+
+        def revoke(invoice):
+            invoice.with_user(self.billing_admin).action_stripe_checkout_revoke_link()
+
+        def block(invoice):
+            invoice.action_toggle_block_payment()
+
+        for number, change in enumerate((block, revoke, disable), start=1):
+            with self.subTest(change=change.__name__):
+                invoice = self.fail_debit_where(change)
+                letters = self.read_mails()
+                self.assertEqual(len(letters), number)
+                self.assertIn("did not carry out the debit", letters[-1].text)
+                self.assertIn("not possible at the moment", letters[-1].text)
+                self.assertIn(invoice.name, letters[-1].text)
+                self.assertEqual(letters[-1].get_links('/pay/'), [])
+                self.assertIn("is told by e-mail", str(invoice.activity_ids.note))
+                self.assertFalse(invoice.with_user(self.billing_admin).stripe_checkout_url)
+
+    def test_client_who_has_paid_otherwise_is_asked_for_nothing(self):
+        self.fail_debit_where(
+            lambda invoice: (
+                self
+                .env['account.payment.register']
+                .with_context(active_model='account.move', active_ids=invoice.ids)
+                .create({})
+                ._create_payments()
+            )
+        )
+        [letter] = self.read_mails()
+        self.assertIn("nothing was paid by it", letter.text)
+        self.assertNotIn("contact us", letter.text)
+        self.assertEqual(letter.get_links('/pay/'), [])
+
+    def test_client_without_an_address_is_left_to_staff(self):
+        self.client.email = False
+        invoice = self.create_invoice(100)
+        self.fail_debit(invoice)
+        self.assertEqual(self.read_mails(), [])
+        self.assertIn("cannot be told by e-mail", str(invoice.activity_ids.note))
+
     def test_told_once(self):
         invoice = self.create_invoice(100)
         session = self.fail_debit(invoice)

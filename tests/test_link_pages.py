@@ -130,6 +130,18 @@ class TestLinkPages(StripeCheckoutCommon):
             self.press(page, 'o_stripe_checkout_renew')
         self.assertEqual(len(self.read_mails()), 2)
 
+    def test_nobody_floods_the_contact_with_patience(self):
+        invoice = self.create_invoice(100)
+        page = self.visit(self.expire(invoice), 'expired')
+        start = fields.Datetime.now()
+        for press in range(12):
+            with freeze_time(start + timedelta(minutes=11 * press)):
+                self.get_page(self.press(page, 'o_stripe_checkout_renew'), 'renewed')
+        self.assertEqual(len(self.read_mails()), 3)
+        with freeze_time(start + timedelta(hours=25)):
+            self.press(page, 'o_stripe_checkout_renew')
+        self.assertEqual(len(self.read_mails()), 4, "The next day the client can ask again")
+
     def test_a_link_that_works_mails_nothing(self):
         invoice = self.create_invoice(100)
         path = self.get_path(invoice)
