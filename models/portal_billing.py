@@ -36,6 +36,7 @@ class StripeCheckoutBilling(models.AbstractModel):
             'balances': balances,
             'companies': {each['company'] for each in balances + credits_},
             'due_groups': due_groups,
+            'is_everything': not self._has_more(open_invoices),
             'open_groups': [
                 group for group in payable._stripe_checkout_group() if group not in asked
             ],
@@ -116,16 +117,25 @@ class StripeCheckoutBilling(models.AbstractModel):
         :rtype: account.move
         """
         return self.env['account.move'].search(
-            [
-                ('move_type', '=', 'out_invoice'),
-                ('state', '=', 'posted'),
-                ('payment_state', 'in', ('not_paid', 'in_payment', 'partial')),
-                ('amount_residual', '>', 0),
-                ('partner_id', 'child_of', self.env.user.commercial_partner_id.id),
-            ],
-            order='invoice_date_due, id',
-            limit=const.MAXIMUM_LINES,
+            self._get_open_domain(), order='invoice_date_due, id', limit=const.MAXIMUM_LINES
         )
+
+    @api.model
+    def _get_open_domain(self):
+        return [
+            ('move_type', '=', 'out_invoice'),
+            ('state', '=', 'posted'),
+            ('payment_state', 'in', ('not_paid', 'in_payment', 'partial')),
+            ('amount_residual', '>', 0),
+            ('partner_id', 'child_of', self.env.user.commercial_partner_id.id),
+        ]
+
+    @api.model
+    def _has_more(self, open_invoices):
+        """Tell whether the client has open invoices beside those that one payment can hold."""
+        if len(open_invoices) < const.MAXIMUM_LINES:
+            return False
+        return self.env['account.move'].search_count(self._get_open_domain()) > len(open_invoices)
 
     # === UNDER WAY, CREDIT, PAID === #
 

@@ -5,6 +5,7 @@ from lxml import html
 from odoo import fields
 from odoo.tests import tagged
 
+from .. import const
 from .portal_common import PortalCommon
 
 
@@ -146,6 +147,14 @@ class TestBillingOverview(PortalCommon):
         [form] = self.open_overview().xpath(".//form[@name='o_stripe_checkout_pay_group']")
         self.assertIn("Pay everything: $ 50.00", self.read_texts([form])[0])
         self.assertEqual(self.get_session(self.submit(form).url)['amount_total'], 5000)
+
+    def test_everything_is_not_promised_where_one_payment_cannot_hold_it(self):
+        for _number in range(const.MAXIMUM_LINES):
+            self.create_due(10, self.soon)
+        self.assertIn("Pay everything", self.read_buttons(self.open_overview())[0])
+        self.create_due(10, self.soon + timedelta(days=1))
+        [button] = self.read_buttons(self.open_overview())
+        self.assertEqual(button, "Pay the oldest invoices: $ 1,000.00 (invoices: 100)")
 
     def test_no_button_where_our_road_is_closed(self):
         self.create_due(100, self.late)
