@@ -106,6 +106,16 @@ class AccountMove(models.Model):
             lambda line: line.display_type == 'payment_term' and not line.reconciled
         ).sorted(lambda line: line.date_maturity or line.date)
 
+    def _stripe_checkout_get_due_terms(self):
+        """Return the open installments that are to be paid today or were earlier.
+
+        :rtype: account.move.line
+        """
+        today = fields.Date.context_today(self)
+        return self._stripe_checkout_get_open_terms().filtered(
+            lambda line: (line.date_maturity or line.date) <= today
+        )
+
     def _stripe_checkout_is_overdue(self):
         """Tell whether an installment of the invoice is past its day.
 
@@ -124,11 +134,7 @@ class AccountMove(models.Model):
         :rtype: bool
         """
         self.ensure_one()
-        today = fields.Date.context_today(self)
-        return any(
-            (line.date_maturity or line.date) <= today
-            for line in self._stripe_checkout_get_open_terms()
-        )
+        return bool(self._stripe_checkout_get_due_terms())
 
     def _stripe_checkout_is_test_mode(self):
         """Tell whether a payment of the invoice would move no money.
@@ -241,6 +247,17 @@ class AccountMove(models.Model):
             return []
         return [{'key': 'all', 'label': self.env._("All that is left"), 'amount': left}, *choices]
 
+    def _stripe_checkout_get_due_part(self):
+        """Return what of the invoice is due by today, where the rest can be paid later.
+
+        :return: The amount in major units; 0 where all that is left is paid at once.
+        :rtype: float
+        """
+        self.ensure_one()
+        due = self._stripe_checkout_get_due_terms()
+        amount = self.currency_id.round(sum(due.mapped('amount_residual_currency')))
+        return amount if self._stripe_checkout_can_pay_part(amount) else 0.0
+
     def _stripe_checkout_get_smallest_part(self):
         """Return the smallest amount of their own that clients may choose.
 
@@ -276,6 +293,8 @@ class AccountMove(models.Model):
         self.ensure_one()
         if choice == 'all':
             return 0.0
+        if choice == 'due':
+            return self._stripe_checkout_get_due_part()
         choices = {each['key']: each for each in self._stripe_checkout_get_choices()}
         if choice == 'next' and 'next' in choices:
             return choices['next']['amount']

@@ -28,19 +28,39 @@ class StripeCheckoutBilling(models.AbstractModel):
         states = open_invoices._stripe_checkout_get_states()
         payable = open_invoices.filtered(lambda invoice: states[invoice] == 'payable')
         due = payable.filtered(lambda invoice: invoice._stripe_checkout_is_due())
-        due_groups = due._stripe_checkout_group()
+        due_groups = [self._describe_due(group) for group in due._stripe_checkout_group()]
+        # Where the button of what is due asks for all of it, one button is enough.
+        asked = [group['invoices'] for group in due_groups if not group['part']]
         balances, credits_ = self._get_balances(), self._get_credits()
         return {
             'balances': balances,
             'companies': {each['company'] for each in balances + credits_},
             'due_groups': due_groups,
+            'is_everything': not self._has_more(open_invoices),
             'open_groups': [
-                group for group in payable._stripe_checkout_group() if group not in due_groups
+                group for group in payable._stripe_checkout_group() if group not in asked
             ],
             'debits': self._get_debits(),
             'credits': credits_,
             'payments': self._get_payments(),
         }
+
+    @api.model
+    def _describe_due(self, invoices):
+        """Describe the payment of a group of invoices that are due.
+
+        One invoice can be paid up to what is due of it; several at once are paid in full.
+
+        :param account.move invoices: The invoices.
+        :return: The `invoices`, which `part` of a single one is due (0 for all of it), and whether
+                 the payment `is_exact`: asks for nothing that is not due yet.
+        :rtype: dict
+        """
+        part = invoices._stripe_checkout_get_due_part() if len(invoices) == 1 else 0.0
+        is_exact = part or (
+            invoices._stripe_checkout_get_due_terms() == invoices._stripe_checkout_get_open_terms()
+        )
+        return {'invoices': invoices, 'part': part, 'is_exact': bool(is_exact)}
 
     # === OWED === #
 
@@ -97,16 +117,25 @@ class StripeCheckoutBilling(models.AbstractModel):
         :rtype: account.move
         """
         return self.env['account.move'].search(
-            [
-                ('move_type', '=', 'out_invoice'),
-                ('state', '=', 'posted'),
-                ('payment_state', 'in', ('not_paid', 'in_payment', 'partial')),
-                ('amount_residual', '>', 0),
-                ('partner_id', 'child_of', self.env.user.commercial_partner_id.id),
-            ],
-            order='invoice_date_due, id',
-            limit=const.MAXIMUM_LINES,
+            self._get_open_domain(), order='invoice_date_due, id', limit=const.MAXIMUM_LINES
         )
+
+    @api.model
+    def _get_open_domain(self):
+        return [
+            ('move_type', '=', 'out_invoice'),
+            ('state', '=', 'posted'),
+            ('payment_state', 'in', ('not_paid', 'in_payment', 'partial')),
+            ('amount_residual', '>', 0),
+            ('partner_id', 'child_of', self.env.user.commercial_partner_id.id),
+        ]
+
+    @api.model
+    def _has_more(self, open_invoices):
+        """Tell whether the client has open invoices beside those that one payment can hold."""
+        if len(open_invoices) < const.MAXIMUM_LINES:
+            return False
+        return self.env['account.move'].search_count(self._get_open_domain()) > len(open_invoices)
 
     # === UNDER WAY, CREDIT, PAID === #
 

@@ -5,6 +5,7 @@ from lxml import html
 from odoo import fields
 from odoo.tests import tagged
 
+from .. import const
 from .portal_common import PortalCommon
 
 
@@ -24,6 +25,19 @@ class TestBillingOverview(PortalCommon):
             amount, invoice_date=self.earlier, invoice_date_due=day,
             invoice_payment_term_id=False, **values
         )  # fmt: skip
+
+    def create_in_halves(self, amount=100, days=1):
+        """Create an invoice of 40 days ago, of which half is due after some days, half later."""
+        term = self.env['account.payment.term'].create({
+            'name': "Half now, half later",
+            'line_ids': [
+                (0, 0, {'value': 'percent', 'value_amount': 50, 'nb_days': days}),
+                (0, 0, {'value': 'percent', 'value_amount': 50, 'nb_days': 80}),
+            ],
+        })
+        return self.create_invoice(
+            amount, invoice_date=self.earlier, invoice_payment_term_id=term.id
+        )
 
     def open_overview(self):
         return self.open_page('/my/billing').get_element_by_id('o_stripe_checkout_billing')
@@ -48,14 +62,7 @@ class TestBillingOverview(PortalCommon):
         self.assertEqual(self.read_part(overview, 'next_due'), ["$ 50.00"])
 
     def test_each_installment_counts_on_its_day(self):
-        term = self.env['account.payment.term'].create({
-            'name': "Half now, half later",
-            'line_ids': [
-                (0, 0, {'value': 'percent', 'value_amount': 50, 'nb_days': 1}),
-                (0, 0, {'value': 'percent', 'value_amount': 50, 'nb_days': 80}),
-            ],
-        })
-        self.create_invoice(100, invoice_date=self.earlier, invoice_payment_term_id=term.id)
+        self.create_in_halves()
         overview = self.open_overview()
         self.assertEqual(self.read_part(overview, 'owed'), ["$ 100.00"])
         self.assertEqual(self.read_part(overview, 'overdue'), ["$ 50.00"])
@@ -94,12 +101,39 @@ class TestBillingOverview(PortalCommon):
         due, everything = overview.xpath(".//form[@name='o_stripe_checkout_pay_group']")
         self.assertEqual(
             self.read_texts([due, everything]),
-            ["Pay what is due: $ 120.00 (2 invoices)", "Pay everything: $ 170.00 (3 invoices)"],
+            ["Pay what is due: $ 120.00 (invoices: 2)", "Pay everything: $ 170.00 (invoices: 3)"],
         )
         session = self.get_session(self.submit(due).url)
         self.assertEqual(session['amount_total'], 12000)
         self.assertEqual(session['metadata']['odoo_invoices'], ','.join(map(str, sorted(late.ids))))
         self.assertEqual(len(self.stripe.calls), 1)
+
+    def test_only_the_installment_that_is_due_is_asked_for(self):
+        for days in (1, 40):  # Overdue, due today.
+            with self.subTest(days=days):
+                invoice = self.create_in_halves(days=days)
+                due, everything = self.open_overview().xpath(
+                    ".//form[@name='o_stripe_checkout_pay_group']"
+                )
+                self.assertEqual(
+                    self.read_texts([due, everything]),
+                    [
+                        f"Pay what is due: $ 50.00 ({invoice.name})",
+                        f"Pay everything: $ 100.00 ({invoice.name})",
+                    ],
+                )
+                self.assertEqual(self.get_session(self.submit(due).url)['amount_total'], 5000)
+                session = self.get_session(self.submit(everything).url)
+                self.assertEqual(session['amount_total'], 10000)
+                self.pay_otherwise(invoice, 100)
+
+    def test_a_button_that_asks_for_more_than_is_due_says_so(self):
+        self.create_in_halves()
+        self.create_due(20, self.late)
+        self.assertEqual(
+            self.read_buttons(self.open_overview()),
+            ["Pay the invoices that are due: $ 120.00 (invoices: 2)"],
+        )
 
     def test_a_group_is_offered_once(self):
         euro = self.setup_other_currency('EUR', rates=[('2020-01-01', 2.0)])
@@ -113,6 +147,14 @@ class TestBillingOverview(PortalCommon):
         [form] = self.open_overview().xpath(".//form[@name='o_stripe_checkout_pay_group']")
         self.assertIn("Pay everything: $ 50.00", self.read_texts([form])[0])
         self.assertEqual(self.get_session(self.submit(form).url)['amount_total'], 5000)
+
+    def test_everything_is_not_promised_where_one_payment_cannot_hold_it(self):
+        for _number in range(const.MAXIMUM_LINES):
+            self.create_due(10, self.soon)
+        self.assertIn("Pay everything", self.read_buttons(self.open_overview())[0])
+        self.create_due(10, self.soon + timedelta(days=1))
+        [button] = self.read_buttons(self.open_overview())
+        self.assertEqual(button, "Pay the oldest invoices: $ 1,000.00 (invoices: 100)")
 
     def test_no_button_where_our_road_is_closed(self):
         self.create_due(100, self.late)
