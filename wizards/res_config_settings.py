@@ -9,14 +9,42 @@ class ResConfigSettings(models.TransientModel):
     stripe_checkout_provider_id = fields.Many2one(
         'payment.provider', compute='_compute_stripe_checkout_provider_id'
     )
-    stripe_checkout_webhook_state = fields.Selection(
-        related='stripe_checkout_provider_id.stripe_checkout_webhook_state'
+    stripe_checkout_mode = fields.Selection(
+        related='stripe_checkout_provider_id.stripe_checkout_mode'
     )
     stripe_checkout_account_name = fields.Char(
         related='stripe_checkout_provider_id.stripe_checkout_account_name'
     )
+    stripe_checkout_account_id = fields.Char(
+        related='stripe_checkout_provider_id.stripe_checkout_account_id'
+    )
+    stripe_checkout_publishable_key_hint = fields.Char(
+        related='stripe_checkout_provider_id.stripe_checkout_publishable_key_hint'
+    )
+    stripe_checkout_key_hint = fields.Char(
+        related='stripe_checkout_provider_id.stripe_checkout_key_hint'
+    )
     stripe_checkout_connected_at = fields.Datetime(
         related='stripe_checkout_provider_id.stripe_checkout_connected_at'
+    )
+    stripe_checkout_connected_by_id = fields.Many2one(
+        related='stripe_checkout_provider_id.stripe_checkout_connected_by_id'
+    )
+    stripe_checkout_webhook_state = fields.Selection(
+        related='stripe_checkout_provider_id.stripe_checkout_webhook_state'
+    )
+    stripe_checkout_webhook_message = fields.Text(
+        related='stripe_checkout_provider_id.stripe_checkout_webhook_message'
+    )
+    stripe_checkout_handled_events = fields.Text(
+        related='stripe_checkout_provider_id.stripe_checkout_handled_events'
+    )
+    stripe_checkout_checklist = fields.Html(
+        related='stripe_checkout_provider_id.stripe_checkout_checklist'
+    )
+    stripe_checkout_journal_id = fields.Many2one(related='stripe_checkout_provider_id.journal_id')
+    stripe_checkout_fee_account_id = fields.Many2one(
+        related='stripe_checkout_provider_id.stripe_checkout_fee_account_id'
     )
     stripe_checkout_edition = fields.Selection(
         related='stripe_checkout_provider_id.stripe_checkout_edition'
@@ -49,3 +77,17 @@ class ResConfigSettings(models.TransientModel):
         :rtype: dict
         """
         return self.env['payment.provider'].action_stripe_checkout_open_settings()
+
+    # The buttons of the connection; who may press them, the connection itself checks.
+
+    def action_stripe_checkout_open_connect(self):
+        return self.stripe_checkout_provider_id.action_stripe_checkout_open_connect()
+
+    def action_stripe_checkout_test_connection(self):
+        return self.stripe_checkout_provider_id.action_stripe_checkout_test_connection()
+
+    def action_stripe_checkout_retry_webhook(self):
+        return self.stripe_checkout_provider_id.action_stripe_checkout_retry_webhook()
+
+    def action_stripe_checkout_open_disconnect(self):
+        return self.stripe_checkout_provider_id.action_stripe_checkout_open_disconnect()

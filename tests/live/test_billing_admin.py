@@ -484,15 +484,39 @@ def _choose(somebody, field, label):
     somebody.page.locator('.o_select_menu_item', has_text=label).first.click()
 
 
-def test_settings_page_of_administrators(site, connected, open_browser):
-    """Catches a block in Odoo's own Settings that shows or changes something else."""
-    administrator = open_browser('admin')
+@DEVICES
+def test_settings_page_of_administrators(site, connected, open_browser, device, request):
+    """Catches a block in Odoo's own Settings that shows, does or changes something else."""
+    name = request.node.callspec.id
+    administrator = open_browser('admin', device)
     page = administrator.page
     _open_invoicing_settings(administrator)
     block = page.locator('#stripe_checkout_connection')
     block.get_by_text("Confirmed").wait_for()
     block.scroll_into_view_if_needed()
-    administrator.look('settings')
+    administrator.look(f'settings_{name}')
+    shown = block.inner_text()
+    for text in ("Test", connected['account_id'], connected['key_hint'], "billing"):
+        assert text in shown
+    assert "Stripe is connected" in page.locator('#stripe_checkout_checklist').inner_text()
+    events = page.locator('#stripe_checkout_events').inner_text()
+    assert 'checkout.session.completed' in events
+
+    site.stripe.disable_endpoint(connected['endpoint_id'])
+    block.get_by_role('button', name='Test Connection').click()
+    administrator.read_notification("disabled at Stripe")
+    block.get_by_text("Press Retry Webhook Configuration").wait_for()
+    block.scroll_into_view_if_needed()
+    administrator.look(f'settings_warning_{name}')
+    block.get_by_role('button', name='Retry Webhook Configuration').click()
+    administrator.read_notification("The webhook is registered")
+    wait_health(site, 'confirmed')
+    block.get_by_role('button', name='Disconnect').click()
+    administrator.dialog.get_by_text("Clients can no longer pay online").wait_for()
+    administrator.answer('Cancel')
+    administrator.wait_for_dialogs_to_close()
+
+    _open_invoicing_settings(administrator)
     _choose(administrator, 'stripe_checkout_link_expiration', "1 week")
     page.get_by_role('button', name='Save').click()
     wait_until(
@@ -507,8 +531,7 @@ def test_settings_page_of_administrators(site, connected, open_browser):
 
 
 def _open_invoicing_settings(administrator):
-    administrator.page.goto(f'{administrator.shop}/odoo/settings')
-    administrator.page.locator('.settings_tab .tab[data-key=account]').click()
+    administrator.open('account.action_account_config')
 
 
 # === EDITION === #
