@@ -49,7 +49,7 @@ class StripeWebhookController(http.Controller):
                 {'error': 'The signature proves nothing.'}, status=400
             )
         Event = request.env['stripe.event'].sudo()
-        payload = Event._reduce(event) if self._is_of_mode(provider_sudo, event) else None
+        payload = Event._reduce(event)
         if Event._store(provider_sudo, event, payload) and payload is not None:
             Event._wake_queue()
         provider_sudo._stripe_checkout_note_delivery_safely(secret)
@@ -73,11 +73,6 @@ class StripeWebhookController(http.Controller):
             return event, secret
         _logger.warning("Refused an unproven event for provider %s", provider_sudo.id)
         return None, None
-
-    @staticmethod
-    def _is_of_mode(provider_sudo, event):
-        """Tell whether an event is of the mode that the provider is connected in."""
-        return bool(event.get('livemode')) == (provider_sudo._stripe_checkout_get_mode() == 'live')
 
     @staticmethod
     def _count_refusal(provider_sudo):

@@ -32,6 +32,7 @@ from . import (
     payment_provider_reminders,
     payment_provider_secrets,
     payment_provider_settings,
+    payment_provider_state,
     payment_provider_stripe,
     payment_provider_test_mode,
     payment_provider_undelivered,

@@ -144,7 +144,7 @@ class AccountMove(models.Model):
         # In sudo mode: clients cannot read providers.
         providers_sudo = self.env['payment.provider'].sudo()
         provider = providers_sudo._stripe_checkout_get_for_company(self.company_id[:1])
-        return bool(provider) and provider.state == 'test'
+        return provider.stripe_checkout_mode == 'test'
 
     # === WHY NOT === #
 

@@ -104,7 +104,7 @@ class AccountMove(models.Model):
         ])
         due = [
             (invoice, stage)
-            for provider in providers.filtered(lambda p: p._stripe_checkout_is_connected())
+            for provider in providers.filtered(lambda p: p._stripe_checkout_takes_payments())
             for stage in provider._stripe_checkout_get_reminder_stages()
             for invoice in self._stripe_checkout_find_due_reminders(provider, stage)
         ]

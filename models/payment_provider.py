@@ -18,6 +18,13 @@ class PaymentProvider(models.Model):
 
     # === CONNECTION: written by the connect wizard alone === #
 
+    stripe_checkout_mode = fields.Selection(
+        string="Mode",
+        help="The mode of the keys; whether payments are taken is another question.",
+        selection=[('test', "Test"), ('live', "Live")],
+        readonly=True,
+        copy=False,
+    )
     stripe_checkout_account_id = fields.Char(string="Stripe Account", readonly=True, copy=False)
     stripe_checkout_account_name = fields.Char(string="Account Name", readonly=True, copy=False)
     stripe_checkout_key_hint = fields.Char(
@@ -144,15 +151,14 @@ class PaymentProvider(models.Model):
         )
 
     def _stripe_checkout_is_connected(self):
-        """Tell whether Stripe can be asked about the payments of the provider.
+        """Tell whether Stripe can be asked about the payments of the provider: it has a key.
+
+        So it is while the provider is disabled: what clients pay on pages that are open, or by bank
+        debits under way, still arrives and is booked.
 
         :rtype: bool
         """
-        return bool(
-            self
-            and self.state in ('test', 'enabled')
-            and self.sudo().stripe_checkout_secret_key  # The key is readable by nobody.
-        )
+        return bool(self.sudo().stripe_checkout_secret_key)  # The key is readable by nobody.
 
     def _stripe_checkout_takes_payments(self):
         """Tell whether new payments can be started through the provider.
@@ -161,13 +167,22 @@ class PaymentProvider(models.Model):
         """
         return (
             self._stripe_checkout_is_connected()
+            and self.state != 'disabled'
             and not self.stripe_checkout_disconnecting
             and self._stripe_checkout_get_edition() == 'enterprise'
         )
 
     def _stripe_checkout_get_mode(self):
-        """Return the mode of the keys, `'live'` or `'test'`.
+        """Return the mode of the keys, `'live'` or `'test'`; `'test'` where there are none.
 
         :rtype: str
         """
-        return 'live' if self.state == 'enabled' else 'test'
+        return self.stripe_checkout_mode or 'test'
+
+    def _stripe_checkout_is_of_mode(self, livemode):
+        """Tell whether an object at Stripe is of the mode of the keys.
+
+        :param bool|None livemode: What the object says.
+        :rtype: bool
+        """
+        return bool(livemode) == (self._stripe_checkout_get_mode() == 'live')

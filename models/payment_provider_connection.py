@@ -7,6 +7,7 @@ from odoo.exceptions import UserError
 
 from .. import utils
 from ..const import PROVIDER_CODE
+from .payment_provider_state import STATES
 
 
 class OtherAccount(UserError):
@@ -77,8 +78,9 @@ class PaymentProvider(models.Model):
         journal = self._stripe_checkout_ensure_journal(mode, account.get('default_currency'))
         self.write({
             # The journal goes with the state: Odoo picks a bank journal when the state changes.
-            'state': 'test' if mode == 'test' else 'enabled',
+            'state': STATES[mode],
             'is_published': True,
+            'stripe_checkout_mode': mode,
             'journal_id': journal.id,
             'stripe_checkout_secret_key': secret_key,
             'stripe_checkout_publishable_key': publishable_key,
@@ -137,7 +139,7 @@ class PaymentProvider(models.Model):
         :rtype: bool
         """
         self.ensure_one()
-        if not self._stripe_checkout_is_connected():
+        if not self._stripe_checkout_is_connected() and not self.stripe_checkout_account_id:
             return False
         if mode != self._stripe_checkout_get_mode():
             return True

@@ -107,6 +107,7 @@ class PaymentProvider(models.Model):
             'stripe_checkout_webhook_state': 'none',
             'stripe_checkout_problem': False,
             'stripe_checkout_problem_detail': False,
+            'stripe_checkout_mode': False,
             'stripe_checkout_account_id': False,
             'stripe_checkout_account_name': False,
             'stripe_checkout_connected_at': False,

@@ -175,7 +175,7 @@ class PaymentProvider(models.Model):
     @api.model
     def _cron_stripe_checkout_check_webhook(self):
         """Compare each connection with what Stripe says, and tell billing admins of trouble."""
-        providers = self.search([('code', '=', PROVIDER_CODE), ('state', '!=', 'disabled')])
+        providers = self.search([('code', '=', PROVIDER_CODE)])
         for number, provider in enumerate(providers, start=1):
             if provider._stripe_checkout_is_connected():
                 provider._stripe_checkout_check_health()

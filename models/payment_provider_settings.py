@@ -93,11 +93,6 @@ class PaymentProvider(models.Model):
         selection=[('enterprise', "Enterprise"), ('community', "Community")],
         compute='_compute_stripe_checkout_edition',
     )
-    stripe_checkout_mode = fields.Selection(
-        string="Mode",
-        selection=[('test', "Test"), ('live', "Live")],
-        compute='_compute_stripe_checkout_mode',
-    )
     stripe_checkout_handled_events = fields.Text(
         string="Events", compute='_compute_stripe_checkout_handled_events'
     )
@@ -168,11 +163,6 @@ class PaymentProvider(models.Model):
 
     def _compute_stripe_checkout_edition(self):
         self.stripe_checkout_edition = self._stripe_checkout_get_edition()
-
-    @api.depends('state')
-    def _compute_stripe_checkout_mode(self):
-        for provider in self:
-            provider.stripe_checkout_mode = provider._stripe_checkout_get_mode()
 
     def _compute_stripe_checkout_handled_events(self):
         self.stripe_checkout_handled_events = '\n'.join(sorted(HANDLED_EVENTS))

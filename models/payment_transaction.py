@@ -50,6 +50,16 @@ class PaymentTransaction(models.Model):
         "A PaymentIntent belongs to one transaction.",
     )
 
+    @api.model_create_multi
+    def create(self, vals_list):
+        """Override of `payment`, which reads the mode from a state that may be Disabled."""
+        transactions = super().create(vals_list)
+        for tx in transactions.filtered(lambda tx: tx.provider_code == PROVIDER_CODE):
+            is_live = tx.provider_id._stripe_checkout_get_mode() == 'live'
+            if tx.is_live != is_live:
+                tx.is_live = is_live
+        return transactions
+
     # === PAYMENT FLOW === #
 
     def _get_specific_rendering_values(self, processing_values):

@@ -50,7 +50,7 @@ class PaymentTransaction(models.Model):
         provider = self.provider_id
         return bool(
             provider._stripe_checkout_takes_payments()
-            and self.is_live == (provider._stripe_checkout_get_mode() == 'live')
+            and provider._stripe_checkout_is_of_mode(self.is_live)
             and self.stripe_checkout_promise
             == self._stripe_checkout_prepare_promise(invoices, amount)
         )

@@ -22,7 +22,8 @@ class PaymentTransaction(models.Model):
         keeps two concurrent calls from booking twice is the unique index on the booking.
 
         :param payment.provider provider: The provider whose account the facts come from.
-        :param list[SessionFacts] facts_list: The facts; those of foreign sessions are left out.
+        :param list[SessionFacts] facts_list: The facts; those of foreign sessions are left out, and
+                                              those of the other mode than the provider's keys.
         :return: The transactions that the facts speak of.
         :rtype: payment.transaction
         :raise psycopg2.errors.SerializationFailure: If another call settles one of them right now;
@@ -72,7 +73,12 @@ class PaymentTransaction(models.Model):
         :return: The facts by transaction.
         :rtype: dict[payment.transaction, SessionFacts]
         """
-        ours = [f for f in facts_list if self._stripe_checkout_is_ours(provider, f)]
+        ours = [
+            facts
+            for facts in facts_list
+            if self._stripe_checkout_is_ours(provider, facts)
+            and provider._stripe_checkout_is_of_mode(facts.livemode)
+        ]
         by_session = self._stripe_checkout_lock(ours)
         matched = {}
         for facts in ours:

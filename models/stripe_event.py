@@ -84,11 +84,13 @@ class StripeEvent(models.Model):
 
         :param payment.provider provider: The provider that the event was sent to.
         :param dict event: Stripe's event.
-        :param dict|None payload: What to keep of the object; None for an event to ignore.
+        :param dict|None payload: What to keep of the object; None for an event to ignore. So is one
+                                  of the other mode than the provider's keys, but it is kept whole.
         :param str source: `'webhook'` if Stripe delivered it, `'sweep'` if we fetched it.
         :return: Whether the event is new.
         :rtype: bool
         """
+        is_of_mode = provider._stripe_checkout_is_of_mode(event.get('livemode'))
         query = SQL(
             """
             INSERT INTO stripe_event (
@@ -103,7 +105,7 @@ class StripeEvent(models.Model):
             type=event['type'],
             provider_id=provider.id,
             company_id=provider.company_id.id,
-            state='pending' if payload is not None else 'ignored',
+            state='pending' if payload is not None and is_of_mode else 'ignored',
             source=source,
             payload=Json(payload),
             occurred_at=utils.to_datetime(event['created']),

@@ -85,7 +85,7 @@ class StripeEvent(models.Model):
         transactions_sudo = self.env['payment.transaction'].sudo()
         return (
             self._is_session_ours(facts)
-            and facts.livemode == (self.provider_id._stripe_checkout_get_mode() == 'live')
+            and self.provider_id._stripe_checkout_is_of_mode(facts.livemode)
             and bool(
                 transactions_sudo.search_count(
                     [('stripe_checkout_session_id', '=', facts.session_id)], limit=1

@@ -149,7 +149,7 @@ class StripePaymentLink(models.Model):
         :rtype: bool
         """
         provider = self._get_provider()
-        return bool(provider) and provider.state == 'test'
+        return provider.stripe_checkout_mode == 'test'
 
     def _get_state(self):
         """Say in one word what the link leads to, looking at the invoices as they are now.

@@ -35,6 +35,7 @@ from . import (
     test_settlement,
     test_several_invoices,
     test_sweep,
+    test_switched_off,
     test_test_mode,
     test_timeline,
     test_translations,

@@ -73,6 +73,20 @@ class StripeCheckoutCommon(AccountTestInvoicingCommon, HttpCase):
         self.env['ir.cron.trigger'].sudo().search([]).unlink()
         self.env.cr.postcommit.run()
 
+    def go_live(self):
+        """Have provider and stand-in act as with live keys.
+
+        The keys themselves stay test keys: a live one never leaves for the stand-in.
+        """
+        self.stripe.account.store.livemode = True
+        journal = self.provider._stripe_checkout_ensure_journal('live')
+        self.provider.write({
+            'state': 'enabled',
+            'stripe_checkout_mode': 'live',
+            'journal_id': journal.id,
+        })
+        self.provider._stripe_checkout_post_to_clearing(journal)
+
     def get_provider(self, company):
         """Return the provider of a company in sudo mode, connected or not."""
         providers_sudo = self.env['payment.provider'].sudo()

@@ -41,7 +41,7 @@ class TestTestMode(StripeCheckoutCommon):
     def test_live_pages_carry_no_mark(self):
         invoice = self.create_invoice(100)
         path = self.get_path(invoice)
-        self.provider.state = 'enabled'
+        self.go_live()
         page = self.get_page(self.url_open(f'{path}/cancelled'))
         self.assertEqual(page.xpath("//*[@name='o_stripe_checkout_test_mode']"), [])
         self.assertFalse(invoice.with_user(self.billing_admin).stripe_checkout_test_mode)

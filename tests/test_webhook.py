@@ -135,3 +135,4 @@ class TestWebhook(StripeCheckoutCommon):
         body = self.body.replace(b'"livemode": false', b'"livemode": true')
         self.assertEqual(self.post(self.sign(body=body), body=body).status_code, 200)
         self.assertEqual(self.get_events().state, 'ignored')
+        self.assertEqual(self.get_events().payload['id'], 'cs_x', "Kept all the same")

@@ -8,9 +8,12 @@ class Store:
 
     What the API never shows (a webhook secret, the parameters for a later PaymentIntent) is kept
     apart in ``private``, so that no answer can hold it by mistake.
+
+    ``livemode`` is what new objects say; the keys stay test keys, because live ones are refused.
     """
 
     def __init__(self):
+        self.livemode = False
         self._kinds = {}
         self._by_id = {}
         self.private = {}
@@ -22,6 +25,8 @@ class Store:
         :param private: what belongs to it and is never shown.
         :return: the same dict.
         """
+        if "livemode" in obj:
+            obj["livemode"] = self.livemode
         self._kinds.setdefault(obj["object"], {})[obj["id"]] = obj
         self._by_id[obj["id"]] = obj
         self.private[obj["id"]] = private

@@ -348,7 +348,7 @@ def test_show_and_reverse(site, connected, open_browser):
     invoice = _pay(site)
     # Nobody has a live key of the stand-in: only the mode of the connection is changed here.
     write = ('payment.provider', 'write', [connected['id']])
-    site.administrator.call(*write, {'state': 'enabled'})
+    site.administrator.call(*write, {'state': 'enabled', 'stripe_checkout_mode': 'live'})
     try:
         billing = open_browser('billing')
         billing.open_settings()
@@ -368,7 +368,7 @@ def test_show_and_reverse(site, connected, open_browser):
         billing.open_settings()
         billing.misses("Test payments that are still in the books")
     finally:
-        site.administrator.call(*write, {'state': 'test'})
+        site.administrator.call(*write, {'state': 'test', 'stripe_checkout_mode': 'test'})
 
 
 def _pay(site):

@@ -34,6 +34,6 @@ def retrieve(request):
         ),
         object="balance",
         available=_amounts(request, "available"),
-        livemode=False,
+        livemode=request.store.livemode,
         pending=_amounts(request, "pending"),
     )
