@@ -3,6 +3,7 @@ from datetime import datetime, timedelta
 from freezegun import freeze_time
 
 from odoo import fields
+from odoo.exceptions import AccessError
 from odoo.fields import Command
 from odoo.tests import Form, new_test_user, tagged
 
@@ -459,6 +460,24 @@ class TestBranchAccess(BranchCommon):
         payment = self.get_payments(invoice).with_user(self.branch_staff)
         with Form(payment) as form:
             self.assertTrue(form.stripe_checkout_payment_intent)
+
+    def test_only_the_parent_manages_the_connection(self):
+        provider = self.provider.with_user(self.branch_staff)
+        self.assertEqual(provider.search([]), self.provider, "It may be looked at")
+        self.assertTrue(provider.action_stripe_checkout_open_settings())
+        self.stripe.calls.clear()
+        for manage in (
+            lambda: self.connect(user=self.branch_staff, company=self.branch),
+            lambda: provider.write({'stripe_checkout_link_expiration': '24'}),
+            provider.action_stripe_checkout_disconnect,
+            provider.action_stripe_checkout_test_connection,
+            provider.action_stripe_checkout_retry_webhook,
+            provider.action_stripe_checkout_open_connect,
+        ):
+            with self.assertRaises(AccessError):
+                manage()
+        self.assertEqual(len(self.stripe.calls), 0)
+        self.assertEqual(self.get_provider(self.branch), self.env['payment.provider'])
 
     def test_connecting_a_branch_connects_its_parent(self):
         self.connect(user=self.billing_admin, company=self.branch)
