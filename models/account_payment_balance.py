@@ -56,7 +56,7 @@ class AccountPayment(models.Model):
                     amount=payment.currency_id.format(payment.amount),
                     id=payment.stripe_checkout_payment_intent or payment.stripe_checkout_refund_id,
                 ),
-                user_id=provider._stripe_checkout_get_follow_up_user().id,
+                user_id=provider._stripe_checkout_get_follow_up_user(payment.company_id).id,
             )
         missing.stripe_checkout_is_missing = True
         found = self.search([

@@ -102,11 +102,13 @@ class PaymentProvider(models.Model):
     def _stripe_checkout_check_access(self):
         """Let billing admins act on the providers of their companies.
 
+        Those of a branch only look at the connection of its parent.
+
         :raise AccessError: If the user is no billing admin or the provider is out of their reach.
         """
         if not self.env.user.has_group('account.group_account_manager'):
             raise AccessError(self.env._("Only billing admins can manage online payments."))
-        self.check_access('read')
+        self.check_access('write')
 
     # === GETTERS === #
 

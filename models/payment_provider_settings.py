@@ -223,25 +223,30 @@ class PaymentProvider(models.Model):
         ]
 
     def _stripe_checkout_count_overdue(self):
-        """Return how many customer invoices of the company are overdue and unpaid.
+        """Return how many customer invoices of the company and its branches are overdue and unpaid.
 
         :rtype: int
         """
         self.ensure_one()
         return self.env['account.move'].search_count([
-            ('company_id', '=', self.company_id.id),
+            ('company_id', 'child_of', self.company_id.id),
             ('move_type', '=', 'out_invoice'),
             ('state', '=', 'posted'),
             ('payment_state', 'in', ('not_paid', 'partial')),
             ('invoice_date_due', '<', fields.Date.context_today(self)),
         ])
 
-    def _stripe_checkout_get_follow_up_user(self):
+    def _stripe_checkout_get_follow_up_user(self, company=None):
         """Return who receives the to-dos about payments that need a person.
 
+        :param res.company company: The company of what it is about, if that can be a branch. A
+                                    to-do is for somebody who may see its document.
         :rtype: res.users
         """
         self.ensure_one()
+        user_sudo = self.stripe_checkout_user_id.sudo()  # Staff need not see each other.
+        if company and company not in user_sudo.company_ids:
+            return self.env.ref('base.user_admin')
         return self.stripe_checkout_user_id or self.env.ref('base.user_admin')
 
     # === ACTIONS === #

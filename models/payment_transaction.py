@@ -111,7 +111,7 @@ class PaymentTransaction(models.Model):
         :param str note: What happened and what to do.
         """
         self.ensure_one()
-        user = self.provider_id._stripe_checkout_get_follow_up_user()
+        user = self.provider_id._stripe_checkout_get_follow_up_user(self.company_id)
         for document in self.invoice_ids or self.partner_id:
             document.activity_schedule(
                 'mail.mail_activity_data_todo', summary=summary, note=note, user_id=user.id

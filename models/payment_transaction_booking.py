@@ -136,7 +136,7 @@ class PaymentTransaction(models.Model):
             'currency_id': currency.id,
             'date': self._stripe_checkout_get_booking_date(facts.paid_at),
             'journal_id': journal.id,
-            'company_id': provider.company_id.id,
+            'company_id': self.company_id.id,
             'payment_method_line_id': method_line[:1].id,
             'payment_transaction_id': self.id,
             'memo': f'{self.reference} - {facts.payment_intent}',
@@ -256,5 +256,5 @@ class PaymentTransaction(models.Model):
                 amount=payment.currency_id.format(left),
                 invoices=', '.join(self.invoice_ids.mapped('display_name')),
             ),
-            user_id=self.provider_id._stripe_checkout_get_follow_up_user().id,
+            user_id=self.provider_id._stripe_checkout_get_follow_up_user(payment.company_id).id,
         )

@@ -91,14 +91,14 @@ class StripeBalanceTransaction(models.Model):
             payment.stripe_checkout_payment_intent: payment
             for payment in payments.search([
                 ('stripe_checkout_payment_intent', 'in', rows.mapped('payment_intent')),
-                ('company_id', 'in', rows.company_id.ids),
+                ('company_id', 'child_of', rows.company_id.ids),
             ])
         }
         by_refund = {
             payment.stripe_checkout_refund_id: payment
             for payment in payments.search([
                 ('stripe_checkout_refund_id', 'in', rows.mapped('source_id')),
-                ('company_id', 'in', rows.company_id.ids),
+                ('company_id', 'child_of', rows.company_id.ids),
             ])
         }
         known = set(
@@ -213,8 +213,16 @@ class StripeBalanceTransaction(models.Model):
         :param date day: The day on which the money moved.
         :rtype: date
         """
-        locks = self.company_id._get_violated_lock_dates(day, False, self.journal_id)
+        company = self._get_booking_company()
+        locks = company._get_violated_lock_dates(day, False, self.journal_id)
         return locks[-1][0] + timedelta(days=1) if locks else day
+
+    def _get_booking_company(self):
+        """Return the company that books the movement: that of its payment, maybe a branch.
+
+        :rtype: res.company
+        """
+        return self.payment_id.company_id or self.company_id
 
     def _prepare_movement(self):
         """Prepare the line of a movement that is no payment of ours."""
@@ -348,7 +356,7 @@ class StripeBalanceTransaction(models.Model):
         items = [(journal.default_account_id, currency, amount, balance), *counterpart]
         values = {
             'journal_id': journal.id,
-            'company_id': journal.company_id.id,
+            'company_id': self._get_booking_company().id,
             'date': day,
             'payment_ref': label,
             'ref': self.stripe_id,

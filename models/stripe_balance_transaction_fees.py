@@ -8,7 +8,7 @@ class StripeBalanceTransaction(models.Model):
 
     @api.model
     def _book_day_fees(self, provider):
-        """Book the fees of the days that are over: one line a day, for each currency.
+        """Book the fees of the days that are over: one line a day, for each currency and branch.
 
         A fee that Stripe shows later gets one more line.
 
@@ -24,7 +24,12 @@ class StripeBalanceTransaction(models.Model):
         ])
         lines_sudo = self.env['account.bank.statement.line'].sudo()
         for rows in waiting.grouped(
-            lambda row: (row.journal_id, row.currency_id, row._get_open_day(row.day))
+            lambda row: (
+                row.journal_id,
+                row.currency_id,
+                row._get_booking_company(),
+                row._get_open_day(row.day),
+            )
         ).values():
             # Writing the rows keeps two runs from booking the same fees.
             line = lines_sudo.with_context(tracking_disable=True).create(rows._prepare_day_fees())

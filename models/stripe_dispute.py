@@ -38,7 +38,7 @@ class StripeDispute(models.Model):
     payment_id = fields.Many2one(related='transaction_id.payment_id')
     invoice_ids = fields.Many2many(related='transaction_id.invoice_ids')
     provider_id = fields.Many2one(related='transaction_id.provider_id', store=True)
-    company_id = fields.Many2one(related='provider_id.company_id', store=True, index=True)
+    company_id = fields.Many2one(related='transaction_id.company_id', store=True, index=True)
     partner_id = fields.Many2one(related='transaction_id.partner_id', store=True)
     status = fields.Selection(STATUSES, required=True, readonly=True, tracking=True)
     reason = fields.Char(readonly=True)
@@ -191,7 +191,7 @@ class StripeDispute(models.Model):
                 reason=self.reason,
                 invoices=', '.join(self.invoice_ids.mapped('name')),
             ),
-            user_id=self.provider_id._stripe_checkout_get_follow_up_user().id,
+            user_id=self.provider_id._stripe_checkout_get_follow_up_user(self.company_id).id,
         )
 
     def _tell_invoices(self, message):

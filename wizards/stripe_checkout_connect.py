@@ -104,8 +104,11 @@ class StripeCheckoutConnect(models.TransientModel):
         self.ensure_one()
         if not self.env.user.has_group('account.group_account_manager'):
             raise AccessError(self.env._("Only billing admins can connect Stripe."))
-        if self.company_id not in self.env.companies:
-            raise AccessError(self.env._("You do not work in this company."))
+        # A branch uses the connection of its parent.
+        if self.company_id.root_id not in self.env.companies:
+            raise AccessError(
+                self.env._("You do not work in the company whose connection this is.")
+            )
         wizard_sudo = self.sudo()  # The typed keys are readable by nobody.
         provider = self.env['payment.provider']._stripe_checkout_connect(
             self.company_id,
