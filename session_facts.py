@@ -30,6 +30,10 @@ class SessionFacts:
     message: str = ''
     livemode: bool = False
     metadata: dict = field(default_factory=dict)
+    created_at: datetime | None = None  # when the session was made, UTC
+    # Who paid, as Stripe says it now; never stored with events.
+    payer_email: str = ''
+    payer_name: str = ''
 
     @property
     def amount(self):
@@ -110,6 +114,7 @@ def from_session(session, occurred_at=None):
     charge = charge if isinstance(charge, dict) else {}
     error = expanded.get('last_payment_error') or {}
     paid_at = occurred_at or _read_paid_at(charge)
+    payer = session.get('customer_details') or {}
     return SessionFacts(
         session_id=session['id'],
         outcome=_read_outcome(session, expanded),
@@ -121,6 +126,9 @@ def from_session(session, occurred_at=None):
         message=utils.redact(error.get('message')),
         livemode=bool(session.get('livemode')),
         metadata=session.get('metadata') or {},
+        created_at=utils.to_datetime(session['created']) if session.get('created') else None,
+        payer_email=payer.get('email') or '',
+        payer_name=payer.get('name') or '',
     )
 
 

@@ -44,6 +44,7 @@ from . import (
     payment_transaction_mail,
     payment_transaction_method,
     payment_transaction_payload,
+    payment_transaction_rebuild,
     payment_transaction_refund,
     payment_transaction_session,
     payment_transaction_settle,

@@ -121,9 +121,7 @@ class PaymentTransaction(models.Model):
         journal = provider.journal_id
         if not journal:
             raise UserError(self.env._("Stripe has no journal. Connect Stripe again."))
-        currency = self.env['res.currency']._stripe_checkout_find(facts.currency_name)
-        if not currency:
-            raise UserError(self.env._("Unknown currency: %(name)s", name=facts.currency_name))
+        currency = self.env['res.currency']._stripe_checkout_require(facts.currency_name)
         method_line = journal.inbound_payment_method_line_ids.filtered(
             lambda line: line.payment_provider_id == provider
         )
@@ -241,20 +239,34 @@ class PaymentTransaction(models.Model):
         return True
 
     def _stripe_checkout_follow_up_credit(self):
-        """Leave a to-do where a payment did not go to its invoices in full."""
+        """Leave a to-do where a payment did not go to its invoices in full.
+
+        What a shop sells has no invoices, and nothing was promised for any.
+        """
         self.ensure_one()
         payment = self.payment_id
         left = payment.stripe_checkout_credit
-        if not left or not self.invoice_ids:
+        if not left or not (self.invoice_ids or self.stripe_checkout_promise):
             return
+        values = {
+            'amount': payment.currency_id.format(left),
+            'invoices': ', '.join(self.invoice_ids.mapped('display_name')),
+            'reference': self.reference,
+        }
         payment.activity_schedule(
             ACTIVITY_TYPE,
             summary=self.env._("Payment without a home"),
             note=self.env._(
                 "%(amount)s of this online payment could not be matched with %(invoices)s. Apply "
                 "it to another invoice, refund it, or leave it as the client's credit.",
-                amount=payment.currency_id.format(left),
-                invoices=', '.join(self.invoice_ids.mapped('display_name')),
+                **values,
+            )
+            if self.invoice_ids
+            else self.env._(
+                "What this online payment of %(amount)s (%(reference)s) was for is not in this "
+                "database. Check the client, then apply it to an invoice, refund it, or leave it "
+                "as the client's credit.",
+                **values,
             ),
             user_id=self.provider_id._stripe_checkout_get_follow_up_user(payment.company_id).id,
         )

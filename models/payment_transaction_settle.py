@@ -1,13 +1,9 @@
 """The one settle function: from what Stripe says of sessions to states and payments."""
 
-import logging
-
 from odoo import api, fields, models
 from odoo.tools import SQL
 
 from ..const import PROVIDER_CODE
-
-_logger = logging.getLogger(__name__)
 
 
 class PaymentTransaction(models.Model):
@@ -139,34 +135,3 @@ class PaymentTransaction(models.Model):
                 if session_id:
                     locked[session_id] = tx
         return locked
-
-    @api.model
-    def _stripe_checkout_rebuild(self, provider, facts):
-        """Make the missing transaction of a session of ours that was paid.
-
-        The row can only be missing where the database was restored from an older copy; the money
-        is captured all the same.
-
-        :return: The transaction, empty if its invoices are gone too.
-        :rtype: payment.transaction
-        """
-        invoices = self.env['account.move'].browse(facts.invoice_ids).exists()
-        currency = self.env['res.currency']._stripe_checkout_find(facts.currency_name)
-        if not invoices or not currency:
-            _logger.error(
-                "Checkout Session %s was paid, but neither its transaction nor its invoices are in"
-                " this database.",
-                facts.session_id,
-            )
-            return self.browse()
-        return self.create({
-            'provider_id': provider.id,
-            'payment_method_id': provider.with_context(active_test=False).payment_method_ids[:1].id,
-            'reference': self._compute_reference(PROVIDER_CODE, prefix=facts.transaction_reference),
-            'amount': facts.amount,
-            'currency_id': currency.id,
-            'partner_id': invoices[:1].partner_id.id,
-            'operation': 'online_redirect',
-            'invoice_ids': [fields.Command.set(invoices.ids)],
-            'stripe_checkout_session_id': facts.session_id,
-        })

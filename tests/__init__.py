@@ -28,6 +28,7 @@ from . import (
     test_portal_invoice,
     test_portal_list,
     test_queue,
+    test_rebuild,
     test_refunds,
     test_reminders,
     test_session_facts,
