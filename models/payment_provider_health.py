@@ -44,6 +44,7 @@ class PaymentProvider(models.Model):
             ('events', "Endpoint without all events"),
             ('moved', "Address of the database changed"),
             ('charges', "Account takes no payments"),
+            ('pages', "Payment pages refused"),
             ('signature', "Unknown signature"),
             ('undelivered', "Events not delivered"),
             ('silent', "No event arrives"),
@@ -128,6 +129,11 @@ class PaymentProvider(models.Model):
                 "Stripe does not let this account take payments. Complete the account in the "
                 "Stripe Dashboard."
             ),
+            'pages': self.env._(
+                "Stripe opens no payment page for this account, so no client can pay. %(detail)s "
+                "Once that is mended in the Stripe Dashboard, press Test Connection.",
+                detail=self.stripe_checkout_problem_detail,
+            ),
             'signature': self.env._(
                 "Events arrive with a signature that is not known here, as after the signing "
                 "secret was rolled at Stripe."
@@ -179,15 +185,26 @@ class PaymentProvider(models.Model):
         for number, provider in enumerate(providers, start=1):
             if provider._stripe_checkout_is_connected():
                 provider._stripe_checkout_check_health()
-                if provider._stripe_checkout_is_quiet():
-                    provider._stripe_checkout_try_probe()
+                if provider._stripe_checkout_is_provable() and provider._stripe_checkout_is_quiet():
+                    provider._stripe_checkout_send_probe()
             self.env['ir.cron']._commit_progress(1, remaining=len(providers) - number)
+
+    def _stripe_checkout_is_provable(self):
+        """Tell whether a probe can show more than what Stripe has answered already.
+
+        :rtype: bool
+        """
+        return self.stripe_checkout_problem not in ('key', 'permission', 'unreachable')
 
     def _stripe_checkout_is_quiet(self):
         """Tell whether no event arrived lately, and no probe is under way.
 
+        A probe that Stripe refused is sent again, whatever arrives.
+
         :rtype: bool
         """
+        if self.stripe_checkout_problem == 'pages':
+            return True
         since = fields.Datetime.now() - QUIET
         return not any(
             moment and moment > since
@@ -199,12 +216,17 @@ class PaymentProvider(models.Model):
         self.ensure_one()
         self.invalidate_recordset(['stripe_checkout_last_event_at'])
         problem, detail = self._stripe_checkout_find_problem()
-        self.write({
-            'stripe_checkout_checked_at': fields.Datetime.now(),
-            **self._stripe_checkout_prepare_health(
-                problem, detail, confirmed=bool(self.stripe_checkout_confirmed_at)
-            ),
-        })
+        self.stripe_checkout_checked_at = fields.Datetime.now()
+        self._stripe_checkout_keep_health(problem, detail)
+
+    def _stripe_checkout_keep_health(self, problem, detail=False):
+        """Keep a state of health, and see to the to-do.
+
+        :param str|None problem: The problem, None if there is none.
+        :param str detail: What belongs into its message.
+        """
+        confirmed = bool(self.stripe_checkout_confirmed_at)
+        self.write(self._stripe_checkout_prepare_health(problem, detail, confirmed))
         self._stripe_checkout_follow_up_health()
 
     def _stripe_checkout_prepare_health(self, problem, detail=False, confirmed=False):
@@ -266,8 +288,8 @@ class PaymentProvider(models.Model):
         self._stripe_checkout_check_manageable()
         provider_sudo = self.sudo()  # Billing admins cannot read the key.
         provider_sudo._stripe_checkout_check_health()
-        if provider_sudo.stripe_checkout_problem not in ('key', 'unreachable', 'permission'):
-            provider_sudo._stripe_checkout_try_probe()
+        if provider_sudo._stripe_checkout_is_provable():
+            provider_sudo._stripe_checkout_send_probe()
         if provider_sudo.stripe_checkout_problem:
             return self._stripe_checkout_notify(self._stripe_checkout_describe_problem(), 'danger')
         return self._stripe_checkout_notify(

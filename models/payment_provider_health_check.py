@@ -19,17 +19,14 @@ class PaymentProvider(models.Model):
         :rtype: tuple[str|None, str|None]
         """
         try:
+            missing = self._stripe_checkout_find_lost_permissions()
+            if missing:
+                return 'permission', ', '.join(missing)
             problem = self._stripe_checkout_find_endpoint_problem()
             undelivered = self._stripe_checkout_count_undelivered()
             self._stripe_checkout_drop_former_endpoint()
-        except stripe.AuthenticationError:
-            return 'key', None
-        except stripe.PermissionError as error:
-            return 'permission', ', '.join(utils.find_permissions(error.user_message))
-        except stripe.APIConnectionError:
-            return 'unreachable', self.env._("Stripe could not be reached at the last check.")
         except stripe.StripeError as error:
-            return 'unreachable', self._stripe_checkout_describe_error(error)
+            return self._stripe_checkout_read_problem(error)
         self.stripe_checkout_undelivered_count = undelivered
         if problem:
             same = problem == self.stripe_checkout_problem
@@ -38,7 +35,38 @@ class PaymentProvider(models.Model):
             return 'moved', self._stripe_checkout_read_address()
         if not self.stripe_checkout_charges_enabled:
             return 'charges', None
+        if self.stripe_checkout_problem == 'pages':  # Until Stripe takes a probe.
+            return 'pages', self.stripe_checkout_problem_detail
         return self._stripe_checkout_find_delivery_problem(undelivered)
+
+    def _stripe_checkout_read_problem(self, error):
+        """Return which problem an error of Stripe is.
+
+        :param stripe.StripeError error: The error.
+        :return: The problem, and what belongs into its message.
+        :rtype: tuple[str, str|None]
+        """
+        if isinstance(error, stripe.AuthenticationError):
+            return 'key', None
+        if isinstance(error, stripe.PermissionError):
+            named = utils.find_permissions(error.user_message)
+            return 'permission', ', '.join(named) or self._stripe_checkout_describe_error(error)
+        if isinstance(error, stripe.APIConnectionError):
+            return 'unreachable', self.env._("Stripe could not be reached at the last check.")
+        return 'unreachable', self._stripe_checkout_describe_error(error)
+
+    def _stripe_checkout_find_lost_permissions(self):
+        """Find what the key, if it is a restricted one, may no longer do.
+
+        Permissions are changed in the Dashboard, without a word to whoever holds the key.
+
+        :return: Stripe's names of the permissions.
+        :rtype: list[str]
+        :raise stripe.StripeError: If Stripe cannot be asked.
+        """
+        if not self.stripe_checkout_secret_key.startswith('rk_'):
+            return []
+        return self._stripe_checkout_find_missing_permissions(self._stripe_checkout_get_client())
 
     def _stripe_checkout_find_endpoint_problem(self):
         """Compare the endpoint at Stripe with ours, and read whether the account takes payments.

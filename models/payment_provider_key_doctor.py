@@ -111,6 +111,24 @@ class PaymentProvider(models.Model):
         :raise UserError: If it lacks one.
         :raise stripe.StripeError: If Stripe cannot be asked.
         """
+        missing = self._stripe_checkout_find_missing_permissions(client)
+        if missing:
+            raise UserError(
+                self.env._(
+                    "This restricted key may not do all that is needed. Missing:\n%(missing)s\n\n"
+                    "The link in Connect Stripe creates one with the right boxes ticked.",
+                    missing='\n'.join(missing),
+                )
+            )
+
+    def _stripe_checkout_find_missing_permissions(self, client):
+        """Find the permissions that a restricted key lacks.
+
+        :param stripe.StripeClient client: The client of the key.
+        :return: Stripe's names of them, each once.
+        :rtype: list[str]
+        :raise stripe.StripeError: If Stripe cannot be asked.
+        """
         missing = []
         for permission, probe in PERMISSION_PROBES.items():
             try:
@@ -119,14 +137,7 @@ class PaymentProvider(models.Model):
                 missing += utils.find_permissions(error.user_message) or [permission]
             except stripe.InvalidRequestError:
                 continue  # It may ask; there is no such object.
-        if missing:
-            raise UserError(
-                self.env._(
-                    "This restricted key may not do all that is needed. Missing:\n%(missing)s\n\n"
-                    "The link in Connect Stripe creates one with the right boxes ticked.",
-                    missing='\n'.join(dict.fromkeys(missing)),
-                )
-            )
+        return list(dict.fromkeys(missing))
 
     def _stripe_checkout_get_create_key_url(self, mode):
         """Return Stripe's page for creating a restricted key, with the right boxes ticked.

@@ -26,12 +26,18 @@ class PaymentProvider(models.Model):
     def _stripe_checkout_send_probe(self):
         """Have Stripe send an event, so that no client is needed to see whether events arrive.
 
-        The event of the expired session proves the way from Stripe's endpoint to our ledger.
-
-        :raise stripe.StripeError: If Stripe does not take the session.
+        The event of the expired session proves the way from Stripe's endpoint to our ledger, and
+        the session that clients can pay. Where Stripe refuses it, that is what is wrong.
         """
-        self._stripe_checkout_prepare_probe()()
+        send_probe = self._stripe_checkout_prepare_probe()
         self._stripe_checkout_note_probe()
+        try:
+            send_probe()
+        except stripe.StripeError as error:
+            self._stripe_checkout_note_refused_probe(error)
+        else:
+            if self.stripe_checkout_problem == 'pages':
+                self._stripe_checkout_keep_health(None)
 
     def _stripe_checkout_send_probe_after_commit(self):
         """Have Stripe send an event once what its signature is checked with is stored for good.
@@ -40,19 +46,13 @@ class PaymentProvider(models.Model):
         """
         send_probe = self._stripe_checkout_prepare_probe()
         self._stripe_checkout_note_probe()
-        provider_id = self.id
 
         @self.env.cr.postcommit.add
         def send_safely():
             try:
                 send_probe()
             except stripe.StripeError as error:
-                # The next check of the health says why.
-                _logger.warning(
-                    "Could not send a probe for provider %s: %s",
-                    provider_id,
-                    utils.redact(str(error)),
-                )
+                self._stripe_checkout_write_apart('_stripe_checkout_note_refused_probe', error)
 
     def _stripe_checkout_prepare_probe(self):
         """Return the function that sends a probe; it needs no database.
@@ -98,14 +98,19 @@ class PaymentProvider(models.Model):
         if cron:
             cron.sudo()._trigger(at=now + PROBE_PATIENCE + timedelta(seconds=1))
 
-    def _stripe_checkout_try_probe(self):
-        """Send a probe, and leave it to the next check of the health to say why it failed.
+    def _stripe_checkout_note_refused_probe(self, error):
+        """Note why Stripe did not take a probe: no client could pay either.
 
-        :return: Whether Stripe took it.
-        :rtype: bool
+        :param stripe.StripeError error: What Stripe answered.
         """
-        try:
-            self._stripe_checkout_send_probe()
-        except stripe.StripeError:
-            return False
-        return True
+        _logger.warning(
+            "Could not send a probe for provider %s: %s", self.id, utils.redact(str(error))
+        )
+        self.stripe_checkout_probed_at = False  # There is no event to wait for.
+        if self.stripe_checkout_problem == 'charges':
+            return  # That says it better.
+        if isinstance(error, stripe.InvalidRequestError):
+            problem, detail = 'pages', self._stripe_checkout_describe_error(error)
+        else:
+            problem, detail = self._stripe_checkout_read_problem(error)
+        self._stripe_checkout_keep_health(problem, detail)

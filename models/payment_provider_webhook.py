@@ -21,8 +21,8 @@ WEBHOOK_PATH = '/payment/stripe_checkout/webhook/'
 # https://docs.stripe.com/webhooks#retries
 FORMER_SECRET_LIFETIME = timedelta(days=3)
 
-# How often the arrival of an event is noted again where the connection is written at that time.
-NOTE_ATTEMPTS = 5
+# How often a note is made again where the connection is written at that time.
+WRITE_ATTEMPTS = 5
 
 ENDPOINT_LIMIT = 16  # for each account and mode, https://docs.stripe.com/webhooks
 
@@ -232,13 +232,22 @@ class PaymentProvider(models.Model):
             with self.env.cr.savepoint():
                 self._stripe_checkout_note_delivery(secret)
         except psycopg2.OperationalError:
-            self.env.cr.postcommit.add(lambda: self._stripe_checkout_note_delivery_again(secret))
+            self.env.cr.postcommit.add(
+                lambda: self._stripe_checkout_write_apart('_stripe_checkout_note_delivery', secret)
+            )
 
-    def _stripe_checkout_note_delivery_again(self, secret):
-        for _attempt in range(NOTE_ATTEMPTS):
+    def _stripe_checkout_write_apart(self, method, *args):
+        """Call a method that writes the connection, in a transaction of its own.
+
+        It runs again where somebody else writes the connection at the same time.
+
+        :param str method: The name of the method.
+        :param args: What to call it with.
+        """
+        for _attempt in range(WRITE_ATTEMPTS):
             try:
                 with self.env.registry.cursor() as cr:
-                    self.with_env(self.env(cr=cr))._stripe_checkout_note_delivery(secret)
+                    getattr(self.with_env(self.env(cr=cr)), method)(*args)
                 return
             except psycopg2.OperationalError:
                 _logger.info("The connection of provider %s is written elsewhere", self.id)

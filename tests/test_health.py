@@ -7,9 +7,11 @@ from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
 from .. import const
+from ..models.payment_provider_key_doctor import PERMISSION_PROBES
 from .common import StripeCheckoutCommon
 
 WEBHOOK = 'odoo.addons.payment_stripe_checkout.models.payment_provider_webhook'
+PROBE = 'odoo.addons.payment_stripe_checkout.models.payment_provider_probe'
 CONTROLLER = 'odoo.addons.payment_stripe_checkout.controllers.webhook'
 
 
@@ -252,12 +254,60 @@ class TestHealth(StripeCheckoutCommon):
         self.assert_health('confirmed')
         self.assert_mended(invoice)
 
+    def connect_restricted(self):
+        """Connect with a restricted key that may do all; return the key."""
+        key = self.stripe.add_restricted_key()
+        self.connect(secret_key=key)
+        self.deliver()
+        self.assert_health('confirmed')
+        return key
+
     def test_permission_taken_away(self):
-        self.provider.stripe_checkout_secret_key = self.stripe.add_restricted_key(
-            without={'rak_event_read'}
-        )
+        key = self.connect_restricted()
+        complete = self.stripe.account.restricted[key]
+        for permission in PERMISSION_PROBES:
+            with self.subTest(permission):
+                name = permission.removeprefix('rak_')
+                lost = {name, name.replace('_write', '_read')}  # Write includes read.
+                self.stripe.account.restricted[key] = complete - lost
+                self.check()
+                self.assert_health('warning', 'permission', permission)
+                notification = self.managed.action_stripe_checkout_test_connection()['params']
+                self.assertEqual(notification['type'], 'danger')
+                self.assertIn(permission, notification['message'])
+        self.stripe.account.restricted[key] = complete
         self.check()
-        self.assert_health('warning', 'permission', 'rak_event_read')
+        self.assert_health('confirmed')
+
+    @mute_logger(PROBE)
+    def test_payment_pages_refused(self):
+        currency = self.company.currency_id.sudo()
+        name = currency.name
+        currency.name = 'XTS'  # Which Stripe does not know.
+        notification = self.managed.action_stripe_checkout_test_connection()['params']
+        self.assertEqual(notification['type'], 'danger')
+        self.assert_health('warning', 'pages', "no client can pay. Stripe answered: Invalid curr")
+        todo = self.provider.activity_search(['payment_stripe_checkout.mail_activity_type_health'])
+        self.check()
+        self.assert_health('warning', 'pages', "no client can pay")
+        self.assertEqual(
+            self.provider.activity_search(['payment_stripe_checkout.mail_activity_type_health']),
+            todo,
+            "Told once",
+        )
+        currency.name = name
+        self.check()
+        self.assert_health('confirmed')
+
+    @mute_logger(PROBE)
+    def test_payment_pages_refused_after_retry(self):
+        self.company.currency_id.sudo().name = 'XTS'
+        self.managed.action_stripe_checkout_retry_webhook()
+        self.assert_health('pending')
+        self.env.flush_all()
+        self.env.cr.postcommit.run()
+        self.env.invalidate_all()
+        self.assert_health('warning', 'pages', "no client can pay")
 
     def test_account_that_takes_no_payments(self):
         self.set_account(charges_enabled=False)
