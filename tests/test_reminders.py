@@ -73,6 +73,15 @@ class TestReminders(StripeCheckoutCommon):
         response = self.url_open(url.removeprefix(self.base_url()), allow_redirects=False)
         self.assertEqual(response.status_code, 303)
 
+    def test_reminder_shows_the_invoice(self):
+        invoice = self.create_due(5)
+        self.open_wizard(invoice).action_send()
+        [letter] = self.read_mails()
+        [url] = letter.get_links(f'/my/invoices/{invoice.id}')
+        response = self.url_open(url.removeprefix(self.base_url()))
+        self.assertIn(invoice.name, response.text)
+        self.assertIn("o_download_pdf", response.text)
+
     def test_before_the_due_date_nothing_is_overdue(self):
         self.open_wizard(self.create_due(5)).action_send()
         [letter] = self.read_mails()
