@@ -70,10 +70,13 @@ class AccountMove(models.Model):
             'paid': self.env._("paid"),
         }.get(state) or self.env._("not offered for online payment")
 
-    def _stripe_checkout_remind(self, stage=None):
+    def _stripe_checkout_remind(self, stage=None, due=None):
         """Send a reminder with a fresh link; the client can be reminded, see above.
 
+        The link asks for the installment that is overdue or next, where there are several.
+
         :param int stage: The stage of the schedule, in days from the due date; None by hand.
+        :param date due: The due date that the stage counts from; None by hand.
         :return: None
         """
         self.ensure_one()
@@ -85,9 +88,13 @@ class AccountMove(models.Model):
             .create({
                 'move_id': self.id,
                 'stage': None if stage is None else str(stage),
+                'due_date': due,
             })
         )
-        link = self.env['stripe.payment.link']._hand_out(self, self.partner_id, 'reminder')
+        parts = {choice['key']: choice['amount'] for choice in self._stripe_checkout_get_choices()}
+        link = self.env['stripe.payment.link']._hand_out(
+            self, self.partner_id, 'reminder', parts.get('next', 0.0)
+        )
         reminder.link_id = link
         template = self.env.ref('payment_stripe_checkout.mail_template_reminder')
         link._write_mail(template).send_after_commit()
@@ -103,14 +110,14 @@ class AccountMove(models.Model):
             ('stripe_checkout_reminders', '=', True),
         ])
         due = [
-            (invoice, stage)
+            (line.move_id, stage, line.date_maturity)
             for provider in providers.filtered(lambda p: p._stripe_checkout_takes_payments())
             for stage in provider._stripe_checkout_get_reminder_stages()
-            for invoice in self._stripe_checkout_find_due_reminders(provider, stage)
+            for line in self._stripe_checkout_find_due_installments(provider, stage)
         ]
-        for number, (invoice, stage) in enumerate(due, start=1):
+        for number, (invoice, stage, day) in enumerate(due, start=1):
             try:
-                invoice._stripe_checkout_remind_on_schedule(stage)
+                invoice._stripe_checkout_remind_on_schedule(stage, day)
             except psycopg2.OperationalError:
                 self.env.cr.rollback()  # Somebody works on it right now: tomorrow makes up for it.
             except Exception as error:
@@ -122,38 +129,50 @@ class AccountMove(models.Model):
                 return
 
     @api.model
-    def _stripe_checkout_find_due_reminders(self, provider, stage):
-        """Return the unpaid invoices that have reached a stage.
+    def _stripe_checkout_find_due_installments(self, provider, stage):
+        """Return the unpaid installments that have reached a stage; most invoices have one.
 
         :param payment.provider provider: The connection.
         :param int stage: The stage, in days from the due date.
-        :rtype: account.move
+        :rtype: account.move.line
         """
         latest = provider._stripe_checkout_get_today() - timedelta(days=stage)
         domain = (
-            Domain('move_type', '=', 'out_invoice')
-            & Domain('state', '=', 'posted')
-            & Domain('payment_state', 'in', ('not_paid', 'partial'))
+            Domain('display_type', '=', 'payment_term')
+            & Domain('parent_state', '=', 'posted')
+            & Domain('reconciled', '=', False)
+            & Domain('move_id.move_type', '=', 'out_invoice')
+            & Domain('move_id.payment_state', 'in', ('not_paid', 'partial'))
             & Domain('company_id', 'child_of', provider.company_id.id)
-            & Domain('invoice_date_due', '<=', latest)
-            & Domain('invoice_date_due', '>=', latest - timedelta(days=CATCH_UP_DAYS))
+            & Domain('date_maturity', '<=', latest)
+            & Domain('date_maturity', '>=', latest - timedelta(days=CATCH_UP_DAYS))
         )
-        return self.search(domain, order='invoice_date_due, id')
+        return self.env['account.move.line'].search(domain, order='date_maturity, id')
 
-    def _stripe_checkout_remind_on_schedule(self, stage):
+    def _stripe_checkout_remind_on_schedule(self, stage, due):
         """Remind of an invoice, unless that became pointless or was done already.
 
         :param int stage: The stage, in days from the due date.
+        :param date due: The due date of the installment that has reached the stage.
         """
         self.ensure_one()
-        # In sudo mode: the history of reminders is the addon's own.
-        reminders_sudo = self.env['stripe.checkout.reminder'].sudo()
-        sent = reminders_sudo.search([('move_id', '=', self.id), ('stage', '!=', False)])
         provider = self._stripe_checkout_get_provider()
         if (
-            any(int(reminder.stage) >= stage for reminder in sent)
-            or not provider.stripe_checkout_reminders
+            not provider.stripe_checkout_reminders
+            or self._stripe_checkout_get_last_written(provider) >= due + timedelta(days=stage)
             or self._stripe_checkout_get_reminder_refusal()
         ):
             return
-        self._stripe_checkout_remind(stage)
+        self._stripe_checkout_remind(stage, due)
+
+    def _stripe_checkout_get_last_written(self, provider):
+        """Return when the client last heard of the invoice, so that nobody hears twice of one day:
+        by the invoice itself, by a reminder of another stage or by hand, or at their own request.
+
+        :param payment.provider provider: The connection, in whose time zone days are counted.
+        :rtype: date
+        """
+        self.ensure_one()
+        # In sudo mode: the addon's own notes.
+        sent = [link.sent_at for link in self.sudo().stripe_payment_link_ids if link.sent_at]
+        return max([self.invoice_date, *map(provider._stripe_checkout_get_day, sent)])

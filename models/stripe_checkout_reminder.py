@@ -24,6 +24,10 @@ class StripeCheckoutReminder(models.Model):
         readonly=True,
     )
 
+    due_date = fields.Date(
+        help="The day from which the stage counts; empty if sent by hand.", readonly=True
+    )
+
     _stage_unique = models.UniqueIndex(
-        '(move_id, stage) WHERE stage IS NOT NULL', "This reminder was sent already."
+        '(move_id, due_date, stage) WHERE stage IS NOT NULL', "This reminder was sent already."
     )

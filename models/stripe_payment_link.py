@@ -122,10 +122,21 @@ class StripePaymentLink(models.Model):
 
         :rtype: str
         """
+        return self._get_address(self._get_path())
+
+    def _get_invoice_url(self, invoice):
+        """Return where the client can read an invoice of the link, logged in or not.
+
+        :param account.move invoice: The invoice.
+        :rtype: str
+        """
+        return self._get_address(invoice.get_portal_url())
+
+    def _get_address(self, path):
+        """Return the address of a path, on the host at which Stripe was connected."""
         self.ensure_one()
-        provider = self._get_provider()
-        base_url = provider.stripe_checkout_base_url or self.get_base_url()
-        return f'{base_url}{self._get_path()}'
+        base_url = self._get_provider().stripe_checkout_base_url or self.get_base_url()
+        return f'{base_url}{path}'
 
     def _get_path(self):
         """Return the path of the link, on whatever host the client is now.

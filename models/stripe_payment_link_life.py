@@ -50,21 +50,23 @@ class StripePaymentLink(models.Model):
     # === HANDED OUT === #
 
     @api.model
-    def _hand_out(self, invoices, recipients, occasion='invoice'):
+    def _hand_out(self, invoices, recipients, occasion='invoice', amount=0.0):
         """Return a link that is mailed now: the first time the one that posting made, then a fresh
         one. Links that were mailed before live on as long as they were meant to.
 
         :param account.move invoices: The invoices that the link asks for.
         :param res.partner recipients: Whom it is mailed to.
         :param str occasion: Why, a value of `sent_with`.
+        :param float amount: The part of one invoice that the link asks for, in major units; 0 for
+               all that is left.
         :return: The link; its expiry runs from now.
         :rtype: stripe.payment.link
         """
         link = self.browse()
-        if len(invoices) == 1:
+        if len(invoices) == 1 and not amount:
             link = invoices.sudo().stripe_payment_link_ids._get_current()
         if not link or link.expires_at:  # None yet, or handed out or opened before.
-            link = self.sudo().create([self._prepare_values(invoices)])
+            link = self.sudo().create([self._prepare_values(invoices, amount=amount)])
         link.sudo().write({
             'sent_at': fields.Datetime.now(),
             'sent_to': ', '.join(recipients.filtered('email').mapped('email')),
@@ -102,6 +104,15 @@ class StripePaymentLink(models.Model):
         :rtype: res.partner
         """
         return self.move_ids[:1].partner_id
+
+    def _is_overdue(self):
+        """Tell whether an installment of the invoices is past its day, where payments are booked.
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        invoices = self.move_ids.with_context(tz=self._get_provider().stripe_checkout_tz)
+        return any(invoice._stripe_checkout_is_overdue() for invoice in invoices)
 
     def _get_successors(self):
         """Return the links of the same invoices that still lead to a payment.

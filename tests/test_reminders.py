@@ -1,5 +1,7 @@
 from datetime import timedelta
 
+from freezegun import freeze_time
+
 from odoo import fields
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import Form, new_test_user, tagged
@@ -29,10 +31,10 @@ class TestReminders(StripeCheckoutCommon):
             100, invoice_date=due - timedelta(days=30), invoice_date_due=due, **values
         )
 
-    def pay_otherwise(self, invoice):
+    def pay_otherwise(self, invoice, amount=None):
         self.env['account.payment.register'].with_context(
             active_model='account.move', active_ids=invoice.ids
-        ).create({})._create_payments()
+        ).create({'amount': amount} if amount else {})._create_payments()
 
     def start_debit(self, invoice):
         self.stripe.pay(self.open_link(invoice)['id'], 'us_bank_account')
@@ -70,6 +72,15 @@ class TestReminders(StripeCheckoutCommon):
         self.assertNotEqual(url.removeprefix(self.base_url()), former)
         response = self.url_open(url.removeprefix(self.base_url()), allow_redirects=False)
         self.assertEqual(response.status_code, 303)
+
+    def test_reminder_shows_the_invoice(self):
+        invoice = self.create_due(5)
+        self.open_wizard(invoice).action_send()
+        [letter] = self.read_mails()
+        [url] = letter.get_links(f'/my/invoices/{invoice.id}')
+        response = self.url_open(url.removeprefix(self.base_url()))
+        self.assertIn(invoice.name, response.text)
+        self.assertIn("o_download_pdf", response.text)
 
     def test_before_the_due_date_nothing_is_overdue(self):
         self.open_wizard(self.create_due(5)).action_send()
@@ -124,17 +135,95 @@ class TestReminders(StripeCheckoutCommon):
         self.remind()
         self.assertEqual(self.read_mails(), [])
 
+    def travel(self, days):
+        """Move some days into the future."""
+        return freeze_time(fields.Datetime.now() + timedelta(days=days))
+
+    def assert_reminders(self, expected):
+        """Check on which days from today the schedule mails.
+
+        :param dict expected: How many reminders are out after the cron ran on each day.
+        """
+        for day, count in expected.items():
+            with self.travel(day):
+                self.remind()
+                self.remind()
+            self.assertEqual(len(self.read_mails()), count, f"On day {day}")
+
     def test_each_stage_once(self):
         self.switch_on()
-        invoice = self.create_due(3)
-        expected = 0
-        for days, sent in ((3, 1), (3, 0), (2, 0), (-1, 1), (-1, 0), (-6, 0), (-7, 1), (-8, 0)):
-            due = self.provider._stripe_checkout_get_today() + timedelta(days=days)
-            invoice.line_ids.filtered('date_maturity').date_maturity = due
-            invoice.invoice_date_due = due
-            self.remind()
-            expected += sent
-            self.assertEqual(len(self.read_mails()), expected, f"{days} days before it is due")
+        self.create_due(3)
+        self.assert_reminders({0: 1, 1: 1, 3: 1, 4: 2, 5: 2, 9: 2, 10: 3, 11: 3, 30: 3})
+
+    def create_in_installments(self, *days):
+        """Create an invoice of 100 that is due in equal parts, some days from today each."""
+        term = self.env['account.payment.term'].create({
+            'name': "In parts",
+            'line_ids': [
+                fields.Command.create({
+                    'value': 'percent',
+                    'value_amount': 100 / len(days),
+                    'nb_days': 30 + day,
+                })
+                for day in days
+            ],
+        })
+        today = self.provider._stripe_checkout_get_today()
+        return self.create_invoice(
+            100, invoice_date=today - timedelta(days=30), invoice_payment_term_id=term.id
+        )
+
+    def test_each_installment_has_its_reminders(self):
+        self.switch_on()
+        self.create_in_installments(-1, 20)
+        self.assert_reminders({0: 1, 6: 2, 16: 2, 17: 3, 20: 3, 21: 4, 27: 5, 28: 5})
+        first, *_others, last = self.read_mails()
+        self.assertIn("overdue", first.text)
+        self.assertIn("To pay now $ 50.00", first.text.replace('\N{NO-BREAK SPACE}', ' '))
+        self.assertEqual(first.text.count("50.00"), 3, "What is left of each, and what is asked")
+        url = first.get_button()[1].removeprefix(self.base_url())
+        location = self.url_open(url, allow_redirects=False).headers['Location']
+        self.assertEqual(self.get_session(location)['amount_total'], 5000)
+        with self.travel(27):
+            url = last.get_button()[1].removeprefix(self.base_url())
+            location = self.url_open(url, allow_redirects=False).headers['Location']
+            self.assertEqual(self.get_session(location)['amount_total'], 10000, "Both are overdue")
+
+    def test_installment_that_is_paid_reminds_of_nothing(self):
+        self.switch_on()
+        invoice = self.create_in_installments(-1, 20)
+        self.pay_otherwise(invoice, 50)
+        self.assert_reminders({0: 0, 6: 0, 17: 1})
+        [letter] = self.read_mails()
+        self.assertNotIn("overdue", letter.text)
+
+    def test_an_extended_due_date_has_stages_of_its_own(self):
+        self.switch_on()
+        invoice = self.create_due(-7)
+        self.assert_reminders({0: 1})
+        due = self.provider._stripe_checkout_get_today() + timedelta(days=10)
+        invoice.line_ids.filtered('date_maturity').date_maturity = due
+        invoice.invoice_date_due = due
+        self.assert_reminders({0: 1, 6: 1, 7: 2, 11: 3, 17: 4})
+
+    def test_not_on_the_day_of_the_invoice(self):
+        self.switch_on()
+        today = self.provider._stripe_checkout_get_today()
+        soon = today + timedelta(days=2)
+        self.create_invoice(100, invoice_date=today, invoice_date_due=soon)
+        self.assert_reminders({0: 0, 1: 0, 2: 0, 3: 1})
+
+    def test_not_on_the_day_the_invoice_was_mailed(self):
+        self.switch_on()
+        invoice = self.create_due(2)
+        self.env['stripe.payment.link']._hand_out(invoice, self.client)
+        self.assert_reminders({0: 0, 1: 0, 3: 1})
+
+    def test_a_reminder_by_hand_holds_back_that_of_the_day(self):
+        self.switch_on()
+        invoice = self.create_due(-1)
+        self.open_wizard(invoice).action_send()
+        self.assert_reminders({0: 1, 1: 1, 6: 2})
 
     def test_stages_of_one_day_apart_are_sent_on_their_days(self):
         self.switch_on(before='', after='1, 2')
@@ -173,10 +262,7 @@ class TestReminders(StripeCheckoutCommon):
         self.remind()
         self.assertEqual(len(self.read_mails()), 1)
         self.pay_otherwise(invoice)
-        due = self.provider._stripe_checkout_get_today() - timedelta(days=7)
-        invoice.invoice_date_due = due
-        self.remind()
-        self.assertEqual(len(self.read_mails()), 1)
+        self.assert_reminders({6: 1, 7: 1})
 
     def test_schedule_that_is_none_is_refused(self):
         for days in ('soon', '-1', '1.5', '400'):
