@@ -13,7 +13,8 @@ class PortalAccountStripeCheckout(PortalAccount):
     def _get_account_searchbar_filters(self):
         """Override of `account` to find what is open and what is paid."""
         invoices = Domain('move_type', '=', 'out_invoice')
-        is_open = Domain('payment_state', 'in', ('not_paid', 'partial'))
+        is_open = Domain('payment_state', 'in', ('not_paid', 'partial', 'blocked'))
+        is_paid = Domain('payment_state', 'in', ('in_payment', 'paid'))
         return {
             **super()._get_account_searchbar_filters(),
             'invoices_open': {
@@ -22,7 +23,7 @@ class PortalAccountStripeCheckout(PortalAccount):
             },
             'invoices_paid': {
                 'label': request.env._("Paid invoices"),
-                'domain': invoices & ~is_open,
+                'domain': invoices & is_paid,
             },
         }
 

@@ -15,7 +15,7 @@ class AccountMove(models.Model):
         """Say in one word whether the invoices can be paid online, all at once, and else why not.
 
         :return: `'payable'`, `'draft'`, `'cancelled'`, `'reversed'`, `'processing'`, `'paid'`,
-                 `'mixed'` where each can be paid but not with the others, or `'unavailable'` where
+                 `'blocked'` by staff, `'mixed'` where each can be paid but not with the others, or `'unavailable'` where
                  online payment is not offered.
         :rtype: str
         """
@@ -56,6 +56,8 @@ class AccountMove(models.Model):
             return 'paid'
         if self._stripe_checkout_get_pending_transactions():
             return 'processing'
+        if self.payment_state == 'blocked':
+            return 'blocked'
         return 'payable' if self.sudo()._has_to_be_paid() else 'unavailable'
 
     def _stripe_checkout_get_pending_transactions(self):

@@ -38,6 +38,7 @@ class AccountMove(models.Model):
         """
         labels = self._stripe_checkout_get_badge_labels()
         disputed = self._stripe_checkout_filter_disputed()
+        disputed |= self.filtered(lambda move: move.payment_state == 'blocked')  # By staff.
         return {
             invoice: [
                 {'key': key, 'label': labels[key], 'class': BADGE_CLASS.format(BADGE_COLORS[key])}
@@ -77,6 +78,8 @@ class AccountMove(models.Model):
         keys = []
         if self.currency_id.compare_amounts(self.amount_residual, self.amount_total) < 0:
             keys.append('partial')
+        if self.payment_state == 'blocked':
+            return keys
         if self._stripe_checkout_get_pending_transactions():
             keys.append('processing')
         elif self._stripe_checkout_is_overdue():
@@ -167,6 +170,9 @@ class AccountMove(models.Model):
             'cancelled': self.env._("This invoice was cancelled. There is nothing to pay."),
             'reversed': self.env._(
                 "This invoice is covered by a credit note. There is nothing to pay."
+            ),
+            'blocked': self.env._(
+                "Payment of this invoice is on hold while a question about it is settled."
             ),
             'unavailable': self.env._("This invoice cannot be paid online at the moment."),
         }.get(state, '')

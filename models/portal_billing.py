@@ -1,6 +1,7 @@
 """The figures of a client's billing overview, all of them from the accounting."""
 
 from odoo import api, fields, models
+from odoo.fields import Domain
 
 from .. import const
 
@@ -74,12 +75,7 @@ class StripeCheckoutBilling(models.AbstractModel):
         """
         today = fields.Date.context_today(self)
         balances = {}
-        for company, currency, day, amount in self.env['account.move.line']._read_group(
-            self._get_open_lines_domain(),
-            ['company_id', 'currency_id', 'date_maturity:day'],
-            ['amount_residual_currency:sum'],
-            order='date_maturity:day',
-        ):
+        for company, currency, _day, amount in self._read_open_lines(Domain.TRUE):
             balance = balances.setdefault(
                 (company, currency),
                 {
@@ -92,6 +88,8 @@ class StripeCheckoutBilling(models.AbstractModel):
                 },
             )
             balance['owed'] += amount
+        for company, currency, day, amount in self._read_open_lines(self._get_waited_for_domain()):
+            balance = balances[company, currency]
             if day and day < today:
                 balance['overdue'] += amount
             elif not balance['next_date']:
@@ -100,15 +98,37 @@ class StripeCheckoutBilling(models.AbstractModel):
         return list(balances.values())
 
     @api.model
+    def _get_waited_for_domain(self):
+        """Return which of the journal items that are owed the client is expected to pay now."""
+        return Domain('move_id.payment_state', '!=', 'blocked')
+
+    @api.model
+    def _read_open_lines(self, domain):
+        """Return the sums of what is owed, by company, currency and day, the earliest first.
+
+        :param Domain domain: Which of the journal items that are owed.
+        :rtype: list[tuple]
+        """
+        return self.env['account.move.line']._read_group(
+            self._get_open_lines_domain() & domain,
+            ['company_id', 'currency_id', 'date_maturity:day'],
+            ['amount_residual_currency:sum'],
+            order='date_maturity:day',
+        )
+
+    @api.model
     def _get_open_lines_domain(self):
-        """Return which journal items are owed by the company of the user."""
-        return [
+        """Return which journal items are owed by the company of the user.
+
+        :rtype: Domain
+        """
+        return Domain([
             ('display_type', '=', 'payment_term'),
             ('parent_state', '=', 'posted'),
             ('move_id.move_type', '=', 'out_invoice'),
             ('move_id.partner_id', 'child_of', self.env.user.commercial_partner_id.id),
             ('reconciled', '=', False),
-        ]
+        ])
 
     @api.model
     def _get_open_invoices(self):

@@ -79,6 +79,14 @@ class TestBillingOverview(PortalCommon):
         self.pay_otherwise(paid)
         self.assertEqual(self.read_part(self.open_overview(), 'owed'), ["$ 60.00"])
 
+    def test_blocked_by_staff_is_owed_but_not_overdue(self):
+        self.create_due(100, self.late).action_toggle_block_payment()
+        self.create_due(50, self.soon).action_toggle_block_payment()
+        overview = self.open_overview()
+        self.assertEqual(self.read_part(overview, 'owed'), ["$ 150.00"])
+        self.assertEqual(self.read_part(overview, 'overdue'), ["$ 0.00"])
+        self.assertEqual(self.read_part(overview, 'next_due'), [])
+
     def test_currencies_are_not_added_up(self):
         euro = self.setup_other_currency('EUR', rates=[('2020-01-01', 2.0)])
         self.create_due(100, self.late)

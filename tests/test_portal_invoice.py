@@ -92,6 +92,15 @@ class TestPortalInvoice(PortalCommon):
     def test_zero(self):
         self.assertIn("zero", self.read_reason(self.create_invoice(0)))
 
+    def test_blocked_by_staff(self):
+        invoice = self.create_invoice(100)
+        path = self.get_path(invoice)
+        invoice.action_toggle_block_payment()
+        self.assertIn("on hold", self.read_reason(invoice))
+        page = self.get_page(self.url_open(path), 'blocked')
+        self.assertIn("on hold", page.text_content())
+        self.assertEqual(page.xpath("//*[@name='o_stripe_checkout_again']"), [])
+
     def test_under_debit(self):
         invoice = self.create_invoice(100)
         self.start_debit(invoice)
