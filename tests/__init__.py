@@ -9,6 +9,7 @@ from . import (
     test_disconnect,
     test_disputes,
     test_done_page,
+    test_edition,
     test_event_log,
     test_failed_debit,
     test_feed,
