@@ -22,6 +22,7 @@ from . import (
     payment_provider_accounts,
     payment_provider_amounts,
     payment_provider_balance,
+    payment_provider_checklist,
     payment_provider_connection,
     payment_provider_disconnect,
     payment_provider_feed,

@@ -1,3 +1,5 @@
+import functools
+import logging
 import os
 
 from odoo import api, fields, models
@@ -6,7 +8,28 @@ from odoo.tools import config
 
 from ..const import PROVIDER_CODE
 
+_logger = logging.getLogger(__name__)
+
 EDITIONS = ('enterprise', 'community')
+
+
+@functools.cache  # Once for each value: the edition is asked for at every visit.
+def read_edition(source, value):
+    """Read an edition as a person may have written it.
+
+    :param str source: Where it is written, for the log.
+    :param str value: What is written there.
+    :return: `'enterprise'` or `'community'`; None if it is neither.
+    :rtype: str|None
+    """
+    edition = value.strip().lower()
+    if edition in EDITIONS:
+        return edition
+    if edition:
+        _logger.error(
+            "%s is %r, which is neither enterprise nor community; it is ignored.", source, value
+        )
+    return None
 
 
 class PaymentProvider(models.Model):
@@ -122,16 +145,15 @@ class PaymentProvider(models.Model):
         :return: `'enterprise'` or `'community'`.
         :rtype: str
         """
-        parameter = self.env['ir.config_parameter'].sudo().get_param
-        candidates = (
-            os.environ.get('STRIPE_CHECKOUT_EDITION'),
-            config.get('stripe_checkout_edition'),
-            parameter('payment_stripe_checkout.edition'),
+        environment, option = 'STRIPE_CHECKOUT_EDITION', 'stripe_checkout_edition'
+        parameter = 'payment_stripe_checkout.edition'
+        parameters_sudo = self.env['ir.config_parameter'].sudo()
+        return (
+            read_edition(environment, os.environ.get(environment) or '')
+            or read_edition(option, config.get(option) or '')
+            or read_edition(parameter, parameters_sudo.get_param(parameter) or '')
+            or 'enterprise'
         )
-        for edition in candidates:
-            if edition in EDITIONS:
-                return edition
-        return 'enterprise'
 
     @api.model
     def _stripe_checkout_get_for_company(self, company):

@@ -96,9 +96,6 @@ class PaymentProvider(models.Model):
     stripe_checkout_handled_events = fields.Text(
         string="Events", compute='_compute_stripe_checkout_handled_events'
     )
-    stripe_checkout_checklist = fields.Html(
-        string="Checklist", compute='_compute_stripe_checkout_checklist', sanitize=False
-    )
 
     @api.model
     def _stripe_checkout_list_time_zones(self):
@@ -167,75 +164,6 @@ class PaymentProvider(models.Model):
     def _compute_stripe_checkout_handled_events(self):
         self.stripe_checkout_handled_events = '\n'.join(sorted(HANDLED_EVENTS))
 
-    @api.depends(lambda self: ['stripe_checkout_webhook_state', 'state', *sorted(SETTINGS_FIELDS)])
-    def _compute_stripe_checkout_checklist(self):
-        for provider in self:
-            provider.stripe_checkout_checklist = self.env['ir.qweb']._render(
-                'payment_stripe_checkout.settings_checklist',
-                {'lines': provider._stripe_checkout_list_checklist()},
-            )
-
-    def _stripe_checkout_list_checklist(self):
-        """Return the operating checklist, each line with whether it is done.
-
-        Computed from what is stored: no call to Stripe.
-
-        :return: The text of each line, whether it is ticked, and a hint.
-        :rtype: list[tuple[str, bool, str]]
-        """
-        self.ensure_one()
-        provider = self.sudo()  # Billing admins cannot read the key.
-        hours = provider._stripe_checkout_get_link_hours()
-        connected = provider._stripe_checkout_is_connected()
-        moved = provider._stripe_checkout_has_moved()
-        overdue = self._stripe_checkout_count_overdue()
-        return [
-            (
-                self.env._("Stripe is connected and the webhook is confirmed"),
-                connected and provider.stripe_checkout_webhook_state == 'confirmed',
-                '',
-            ),
-            (
-                self.env._("Payment links live as long as clients take to pay"),
-                1 <= hours <= const.LINK_MAXIMUM_HOURS,
-                self.env._("%(hours)s hours", hours=hours),
-            ),
-            (
-                self.env._("Invoice e-mails carry a payment link"),
-                provider.stripe_checkout_links_in_emails,
-                '',
-            ),
-            (
-                self.env._("Clients receive a payment confirmation"),
-                provider.stripe_checkout_send_confirmations,
-                '',
-            ),
-            (
-                self.env._("The address of this database is the one that Stripe knows"),
-                connected and not moved,
-                provider.stripe_checkout_base_url if connected else '',
-            ),
-            (
-                self.env._("No invoice is overdue"),
-                not overdue,
-                self.env._("%(count)s to remind of", count=overdue) if overdue else '',
-            ),
-        ]
-
-    def _stripe_checkout_count_overdue(self):
-        """Return how many customer invoices of the company and its branches are overdue and unpaid.
-
-        :rtype: int
-        """
-        self.ensure_one()
-        return self.env['account.move'].search_count([
-            ('company_id', 'child_of', self.company_id.id),
-            ('move_type', '=', 'out_invoice'),
-            ('state', '=', 'posted'),
-            ('payment_state', 'in', ('not_paid', 'partial')),
-            ('invoice_date_due', '<', fields.Date.context_today(self)),
-        ])
-
     def _stripe_checkout_get_follow_up_user(self, company=None):
         """Return who receives the to-dos about payments that need a person.
 
@@ -269,18 +197,6 @@ class PaymentProvider(models.Model):
             'payment_stripe_checkout.action_stripe_checkout_settings'
         )
         return {**action, 'res_id': self.id}
-
-    def action_stripe_checkout_open_overdue(self):
-        """Open the overdue invoices of the company.
-
-        :rtype: dict
-        """
-        self.ensure_one()
-        self._stripe_checkout_check_access()
-        action = self.env['ir.actions.act_window']._for_xml_id(
-            'account.action_move_out_invoice_type'
-        )
-        return {**action, 'context': {'search_default_late': 1, 'default_move_type': 'out_invoice'}}
 
     def action_stripe_checkout_freeze_address(self):
         """Keep Odoo from changing its address at the next login of an administrator.

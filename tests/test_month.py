@@ -43,9 +43,8 @@ class TestMonth(BalanceCommon):
             # PostgreSQL's clock, which says what is due, cannot be moved.
             waiting.next_attempt_at = self.start
             self.run_queue()
-        self.fail(
-            f"Events still wait: {waiting.read(['type', 'attempts', 'under_way', 'error', 'next_attempt_at'])[:5]} {len(waiting)}"
-        )
+        facts = ['type', 'attempts', 'under_way', 'error', 'next_attempt_at']
+        self.fail(f"{len(waiting)} events still wait: {waiting[:5].read(facts)}")
 
     def feed(self):
         for _run in range(MOST_RUNS):
