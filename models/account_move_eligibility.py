@@ -15,8 +15,8 @@ class AccountMove(models.Model):
         """Say in one word whether the invoices can be paid online, all at once, and else why not.
 
         :return: `'payable'`, `'draft'`, `'cancelled'`, `'reversed'`, `'processing'`, `'paid'`,
-                 `'blocked'` by staff, `'mixed'` where each can be paid but not with the others, or `'unavailable'` where
-                 online payment is not offered.
+                 `'blocked'` by staff, `'mixed'` where each can be paid but not with the others, or
+                 `'unavailable'` where online payment is not offered.
         :rtype: str
         """
         states = self._stripe_checkout_get_states()
