@@ -121,7 +121,7 @@ class PaymentProvider(models.Model):
         account_ref = self._stripe_checkout_get_account_ref()
         state = (self.stripe_checkout_feed or {}).get(account_ref)
         if not state:
-            state = self._stripe_checkout_begin_feed()
+            state = self._stripe_checkout_take_feed_over() or self._stripe_checkout_begin_feed()
         cursor = state.get('cursor')
         for _page in range(PAGES_PER_RUN):
             page = self._stripe_checkout_list_movements(state['since'], cursor)
@@ -145,6 +145,57 @@ class PaymentProvider(models.Model):
             rows_sudo._list_payouts(self)
         self.stripe_checkout_feed = {**(self.stripe_checkout_feed or {}), account_ref: state}
 
+    def _stripe_checkout_take_feed_over(self):
+        """Go on with this balance where it was read under another name.
+
+        A restricted key need not tell its account: what is `test:` with one key is `test:acct_…`
+        with the next.
+
+        :return: The state of the feed; None for a balance that was not read before.
+        :rtype: dict|None
+        :raise stripe.StripeError: If Stripe cannot be asked.
+        """
+        account_ref = self._stripe_checkout_get_account_ref()
+        feed = dict(self.stripe_checkout_feed or {})
+        former_ref = next(filter(self._stripe_checkout_is_same_balance, feed), None)
+        if not former_ref:
+            return None
+        self._stripe_checkout_get_rows(former_ref).account_ref = account_ref
+        feed[account_ref] = feed.pop(former_ref)
+        self.stripe_checkout_feed = feed
+        return feed[account_ref]
+
+    def _stripe_checkout_get_rows(self, account_ref):
+        """Return the stored movements of a balance, the newest first."""
+        rows_sudo = self.env['stripe.balance.transaction'].sudo()
+        return rows_sudo.search(
+            [('provider_id', '=', self.id), ('account_ref', '=', account_ref)], order='id desc'
+        )
+
+    def _stripe_checkout_is_same_balance(self, former_ref):
+        """Tell whether a balance that was read before is that of the key.
+
+        A movement of it that the key can read proves that.
+
+        :param str former_ref: What the balance was called, see `_stripe_checkout_get_account_ref`.
+        :rtype: bool
+        :raise stripe.StripeError: If Stripe cannot be asked.
+        """
+        nameless = f'{self._stripe_checkout_get_mode()}:'
+        names = (former_ref, self._stripe_checkout_get_account_ref())
+        if nameless not in names or not former_ref.startswith(nameless):
+            return False  # Two names are two accounts, and two modes are two balances.
+        rows = self._stripe_checkout_get_rows(former_ref)
+        movement = rows.filtered(lambda row: row.kind != 'opening')[:1].stripe_id
+        movement = movement or self.stripe_checkout_feed[former_ref].get('proof')
+        if not movement:
+            return False
+        try:
+            self._stripe_checkout_get_client().v1.balance_transactions.retrieve(movement)
+        except stripe.InvalidRequestError:
+            return False
+        return True
+
     def _stripe_checkout_begin_feed(self):
         """Take the balance to begin with, and the newest movement that it holds.
 
@@ -165,7 +216,7 @@ class PaymentProvider(models.Model):
         since = utils.to_timestamp(self.stripe_checkout_connected_at or fields.Datetime.now())
         if not newest or newest[0]['created'] < since:
             self.env['stripe.balance.transaction'].sudo()._store_opening(self, totals)
-            return {'since': since}
+            return {'since': since, 'proof': newest[0]['id'] if newest else None}
         # Reading begins after it: what moves from now on is not in the balance just taken.
         [movement] = newest
         expanded = v1.balance_transactions.retrieve(movement['id'], {'expand': ['source']})

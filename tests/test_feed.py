@@ -270,3 +270,51 @@ class TestFeed(BalanceCommon):
     def assert_report(self, **values):
         [day] = self.env['stripe.balance.report'].search([('provider_id', '=', self.provider.id)])
         self.assertRecordValues(day, [{'difference': 0, **values}])
+
+    # === THE SAME ACCOUNT UNDER ANOTHER NAME === #
+
+    def connect_without_name(self):
+        key = self.stripe.add_restricted_key(without={'rak_accounts_kyc_basic_read'})
+        self.connect(secret_key=key)
+        self.assertFalse(self.provider.stripe_checkout_account_id)
+
+    def test_account_that_is_told_later_or_no_longer_is_read_on(self):
+        self.stripe.add_balance_movement('topup', 5000)
+        for is_named in (True, False, True):
+            self.provider.with_user(self.billing_admin).action_stripe_checkout_disconnect()
+            self.stripe.advance(10)
+            self.connect() if is_named else self.connect_without_name()
+            self.feed()
+            self.pay(100)
+            self.feed()
+            self.assert_ties()
+        self.assertEqual(
+            set(self.get_rows().mapped('account_ref')), {f'test:{self.stripe.account.id}'}
+        )
+
+    def test_balance_without_a_movement_since_is_read_on(self):
+        self.provider.with_user(self.billing_admin).action_stripe_checkout_disconnect()
+        self.stripe.add_balance_movement('topup', 5000)
+        self.provider.stripe_checkout_feed = False
+        self.stripe.advance(10)
+        with freeze_time(datetime.now() + timedelta(seconds=5)):
+            self.connect_without_name()
+            self.feed()
+            self.connect()
+            self.feed()
+        self.assertEqual(self.get_rows().mapped('kind'), ['opening'])
+        self.assert_ties()
+
+    def test_another_account_begins_anew(self):
+        self.provider.with_user(self.billing_admin).action_stripe_checkout_disconnect()
+        self.connect_without_name()
+        self.pay(100)
+        self.feed()
+        known = self.get_rows(account_ref='test:')
+        self.assertTrue(known)
+        other = self.stripe.add_account()
+        self.provider.with_user(self.billing_admin).action_stripe_checkout_disconnect()
+        self.connect(secret_key=other.secret_key, publishable_key=other.publishable_key)
+        self.feed()
+        self.assertEqual(set(known.mapped('account_ref')), {'test:'})
+        self.assertLess({'test:', f'test:{other.id}'}, set(self.provider.stripe_checkout_feed))
