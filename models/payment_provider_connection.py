@@ -201,6 +201,9 @@ class PaymentProvider(models.Model):
             'stripe_checkout_former_endpoint_id': False,
             'stripe_checkout_webhook_secret': False,
             'stripe_checkout_previous_webhook_secret': False,
+            'stripe_checkout_undelivered_cursor': False,
+            'stripe_checkout_events_read_to': False,
+            'stripe_checkout_events_reading_to': False,
         })
 
     # === PROVIDER AND JOURNAL === #

@@ -104,6 +104,8 @@ class PaymentProvider(models.Model):
             'stripe_checkout_confirmed_at': False,
             'stripe_checkout_probed_at': False,
             'stripe_checkout_undelivered_count': 0,
+            'stripe_checkout_undelivered_cursor': False,
+            'stripe_checkout_events_reading_to': False,
             'stripe_checkout_webhook_state': 'none',
             'stripe_checkout_problem': False,
             'stripe_checkout_problem_detail': False,

@@ -100,6 +100,8 @@ class PaymentProvider(models.Model):
     def _stripe_checkout_count_undelivered(self):
         """Count the events that Stripe could not deliver since the last one that arrived.
 
+        Those that it delivered to us may wait for another endpoint of the same account.
+
         :return: The number, 100 at most.
         :rtype: int
         :raise stripe.StripeError: If Stripe cannot be asked.
@@ -123,7 +125,22 @@ class PaymentProvider(models.Model):
             },
             'limit': 100,
         })
-        return sum(self._stripe_checkout_is_event_ours(event) for event in events.to_dict()['data'])
+        events = events.to_dict()['data']
+        arrived = set(
+            self
+            .env['stripe.event']
+            .sudo()
+            .search([
+                ('provider_id', '=', self.id),
+                ('source', '=', 'webhook'),
+                ('event_id', 'in', [event['id'] for event in events]),
+            ])
+            .mapped('event_id')
+        )
+        return sum(
+            event['id'] not in arrived and self._stripe_checkout_is_event_ours(event)
+            for event in events
+        )
 
     def _stripe_checkout_find_delivery_problem(self, undelivered):
         """Say why no event arrives, if none does.

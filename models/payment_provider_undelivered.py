@@ -1,4 +1,9 @@
-"""Events that Stripe could not deliver, fetched and put into the ledger like delivered ones."""
+"""Events that did not arrive, fetched and put into the ledger like delivered ones.
+
+Every event that Stripe has made since the last time is listed, not only those that it calls
+undelivered: without an endpoint that wants it, as while ours is deleted, disabled or set to other
+events, an event counts as delivered.
+"""
 
 import logging
 from datetime import timedelta
@@ -18,40 +23,78 @@ PAGE_SIZE = 100
 # What is younger may just be on its way.
 PATIENCE = timedelta(minutes=2)
 
+# Each walk goes back beyond the newest event of the one before: Stripe promises no order.
+OVERLAP = timedelta(minutes=10)
+
 
 class PaymentProvider(models.Model):
     _inherit = 'payment.provider'
 
     stripe_checkout_undelivered_cursor = fields.Char(
-        string="Undelivered Events Read Up To",
+        string="Events Read Back To",
         help="The event after which the sweep goes on, where it could not read all in one run.",
+        readonly=True,
+        copy=False,
+    )
+    stripe_checkout_events_read_to = fields.Datetime(
+        string="Events Read Up To",
+        help="When Stripe made the newest event that the last complete walk has read.",
+        readonly=True,
+        copy=False,
+    )
+    stripe_checkout_events_reading_to = fields.Datetime(
+        string="Events Being Read Up To",
+        help="When Stripe made the newest event of a walk that is not complete yet.",
         readonly=True,
         copy=False,
     )
 
     def _stripe_checkout_fetch_undelivered(self):
-        """Store the events that Stripe could not deliver; the queue works them off.
+        """Store the events that did not arrive; the queue works them off.
 
-        A few pages in each run, newest first; the next run goes on where this one stopped.
+        A few pages in each run, from the newest event back to the newest of the walk before; the
+        next run goes on where this one stopped. All moments are by Stripe's clock.
 
+        :return: Whether the walk is complete.
+        :rtype: bool
         :raise stripe.StripeError: If Stripe cannot be asked.
         """
         self.ensure_one()
-        parameters = {
-            'types': sorted(HANDLED_EVENTS),
-            'delivery_success': False,
-            'created': {'lt': utils.to_timestamp(fields.Datetime.now() - PATIENCE)},
-            'limit': PAGE_SIZE,
-        }
+        created = {'lt': utils.to_timestamp(fields.Datetime.now() - PATIENCE)}
+        since = self.stripe_checkout_events_read_to or self.stripe_checkout_connected_at
+        if since:
+            created['gte'] = utils.to_timestamp(since - OVERLAP)
+        parameters = {'types': sorted(HANDLED_EVENTS), 'created': created, 'limit': PAGE_SIZE}
         cursor = self.stripe_checkout_undelivered_cursor
+        newest = self.stripe_checkout_events_reading_to
         for _page in range(PAGES_PER_RUN):
             page = self._stripe_checkout_list_events(parameters, cursor)
-            self._stripe_checkout_store_undelivered(page['data'])
-            cursor = page['data'][-1]['id'] if page['has_more'] else False
+            events = page['data']
+            self._stripe_checkout_store_undelivered(events)
+            if events:
+                first = utils.to_datetime(events[0]['created'])
+                newest = max(newest, first) if newest else first
+            cursor = events[-1]['id'] if page['has_more'] else False
             if not cursor:
                 break
-        if cursor != self.stripe_checkout_undelivered_cursor:
-            self.stripe_checkout_undelivered_cursor = cursor
+        self._stripe_checkout_note_walk(cursor, newest)
+        return not cursor
+
+    def _stripe_checkout_note_walk(self, cursor, newest):
+        """Note how far a walk got; nothing is written where nothing has changed.
+
+        :param str|False cursor: The event after which it goes on, False if it is complete.
+        :param datetime|False newest: When the newest of its events was made.
+        """
+        values = {
+            'stripe_checkout_undelivered_cursor': cursor,
+            'stripe_checkout_events_reading_to': cursor and newest,
+        }
+        if newest and not cursor:
+            values['stripe_checkout_events_read_to'] = newest
+        changed = {name: value for name, value in values.items() if self[name] != value}
+        if changed:
+            self.write(changed)
 
     def _stripe_checkout_list_events(self, parameters, cursor):
         """Read one page of events, from the newest one if the cursor has left Stripe's memory."""
@@ -65,7 +108,10 @@ class PaymentProvider(models.Model):
         return events.list(parameters).to_dict()
 
     def _stripe_checkout_store_undelivered(self, events):
-        """Store the events that are ours and not known, in the order in which they happened.
+        """Store the events that may be ours and are not known, in the order of their happening.
+
+        Refunds and disputes made at Stripe name nothing but a payment, which may be one that we
+        hear of in the same walk: whose it is, is seen when they are handled.
 
         :param list[dict] events: Stripe's events, newest first.
         """
@@ -78,7 +124,12 @@ class PaymentProvider(models.Model):
         )
         stored = False
         for event in reversed(events):
-            if event['id'] not in known and self._stripe_checkout_is_event_ours(event):
+            if event['id'] in known:
+                continue
+            subject = event['data']['object']
+            if subject.get('object') in ('refund', 'dispute') or (
+                self._stripe_checkout_is_event_ours(event)
+            ):
                 payload = Event._reduce(event)
                 stored |= Event._store(self, event, payload, source='sweep')
         if stored:

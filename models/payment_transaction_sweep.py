@@ -60,8 +60,9 @@ class PaymentTransaction(models.Model):
         :rtype: bool
         :raise stripe.StripeError: If Stripe cannot be asked.
         """
+        all_read = True
         try:
-            provider._stripe_checkout_fetch_undelivered()
+            all_read = provider._stripe_checkout_fetch_undelivered()
         except stripe.PermissionError as error:
             # The regular check tells staff; sessions can be read all the same.
             _logger.warning("Events cannot be read: %s", utils.redact(str(error)))
@@ -79,7 +80,7 @@ class PaymentTransaction(models.Model):
             goes_on = commit_progress(1)
         provider._stripe_checkout_finish_disconnecting()
         commit_progress(1)
-        return len(transactions) < SWEEP_LIMIT
+        return all_read and len(transactions) < SWEEP_LIMIT
 
     def _stripe_checkout_sweep_safely(self):
         """Sweep one transaction; one that fails comes last next time.

@@ -66,8 +66,10 @@ class StripeCheckoutCommon(AccountTestInvoicingCommon, HttpCase):
         return self.get_provider(wizard.company_id)
 
     def confirm_webhook(self):
-        """Deliver the event that connecting asks Stripe for, and leave no trace of it."""
+        """Deliver the event that connecting asks Stripe for, and leave no trace of it anywhere."""
         self.deliver()
+        for event in self.stripe.account.store.newest_first('event'):
+            self.stripe.account.store.remove(event)
         self.assertEqual(self.provider.stripe_checkout_webhook_state, 'confirmed')
         self.env['stripe.event'].sudo().search([]).unlink()
         self.env['ir.cron.trigger'].sudo().search([]).unlink()

@@ -2,94 +2,18 @@ from datetime import datetime, timedelta
 
 from freezegun import freeze_time
 
-from odoo.exceptions import AccessError, RedirectWarning, UserError
+from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
 from .. import const
 from ..models.payment_provider_key_doctor import PERMISSION_PROBES
-from .common import StripeCheckoutCommon
-
-WEBHOOK = 'odoo.addons.payment_stripe_checkout.models.payment_provider_webhook'
-PROBE = 'odoo.addons.payment_stripe_checkout.models.payment_provider_probe'
-CONTROLLER = 'odoo.addons.payment_stripe_checkout.controllers.webhook'
+from .health_common import CONTROLLER, PROBE, HealthCommon
 
 
 @tagged('post_install', '-at_install')
-class TestHealth(StripeCheckoutCommon):
-    """Every way to break the webhook shows, and one click and the probe's event mend it."""
-
-    def setUp(self):
-        super().setUp()
-        self.client_api = self.provider._stripe_checkout_get_client()
-        self.endpoint_id = self.provider.stripe_checkout_endpoint_id
-        self.managed = self.provider.with_user(self.billing_admin)
-
-    def check(self, minutes=0):
-        """Run the regular check, some minutes later."""
-        with freeze_time(datetime.now() + timedelta(minutes=minutes)):
-            self.run_cron('ir_cron_check_webhook')
-
-    def assert_health(self, state, problem=False, message=''):
-        self.assertRecordValues(
-            self.provider,
-            [{'stripe_checkout_webhook_state': state, 'stripe_checkout_problem': problem}],
-        )
-        self.assertIn(message, self.managed.stripe_checkout_webhook_message or '')
-        todos = self.provider.activity_search(['payment_stripe_checkout.mail_activity_type_health'])
-        self.assertEqual(len(todos), int(state == 'warning'))
-        if todos:
-            self.assertEqual(todos.user_id, self.billing_admin)
-            self.assertIn(message, todos.note)
-
-    def set_account(self, **values):
-        """Change the account at Stripe until the end of the test."""
-        for name, value in values.items():
-            self.addCleanup(setattr, self.stripe.account, name, getattr(self.stripe.account, name))
-            setattr(self.stripe.account, name, value)
-
-    def update_endpoint(self, **values):
-        self.client_api.v1.webhook_endpoints.update(self.endpoint_id, values)
-
-    def pay_while_broken(self):
-        """Pay an invoice whose event cannot arrive; return the invoice."""
-        invoice = self.create_invoice(100)
-        self.stripe.pay(self.open_link(invoice)['id'])
-        return invoice
-
-    def deliver_through_current(self):
-        """Deliver through the current endpoint alone; the former one may be what is broken."""
-        self.env.cr.postcommit.run()  # The probe is sent once its secret is stored.
-        self.deliver([
-            delivery
-            for delivery in self.stripe.deliveries.pop_all()
-            if delivery.endpoint['id'] == self.provider.stripe_checkout_endpoint_id
-        ])
-
-    @mute_logger(WEBHOOK)
-    def assert_mended(self, invoice):
-        """Press Retry, let the probe's event arrive, and find the payment booked once."""
-        self.managed.action_stripe_checkout_retry_webhook()
-        self.assert_health('pending')
-        self.deliver_through_current()
-        self.assert_health('confirmed')
-        with freeze_time(datetime.now() + timedelta(minutes=30)):
-            self.run_cron('ir_cron_sweep')
-            self.run_queue()
-        self.run_queue()
-        payment = self.assert_booked(invoice, 100)
-        self.assertEqual(
-            self.env['account.payment'].search_count([
-                (
-                    'stripe_checkout_payment_intent',
-                    '=',
-                    payment.stripe_checkout_payment_intent,
-                )
-            ]),
-            1,
-        )
-        self.check()
-        self.assert_health('confirmed')
+class TestHealth(HealthCommon):
+    """What is wrong shows with its reason, and only an event that arrives says that all is well."""
 
     # === CONFIRMED BY AN EVENT ALONE === #
 
@@ -142,47 +66,7 @@ class TestHealth(StripeCheckoutCommon):
         with freeze_time(datetime.now() + timedelta(days=3, minutes=1)):
             self.assertEqual(len(self.provider._stripe_checkout_get_webhook_secrets()), 1)
 
-    # === WAYS TO BREAK === #
-
-    def test_endpoint_deleted(self):
-        self.client_api.v1.webhook_endpoints.delete(self.endpoint_id)
-        invoice = self.pay_while_broken()
-        self.check()
-        self.assert_health('warning', 'deleted', "is gone at Stripe")
-        self.assert_mended(invoice)
-
-    def test_endpoint_disabled(self):
-        self.stripe.disable_endpoint(self.endpoint_id)
-        invoice = self.pay_while_broken()
-        self.check()
-        self.assert_health('warning', 'disabled', "is disabled")
-        self.assert_mended(invoice)
-
-    def test_endpoint_with_another_address(self):
-        self.update_endpoint(url='https://elsewhere.example.com/hook')
-        invoice = self.pay_while_broken()
-        self.stripe.deliveries.pop_all()
-        self.check()
-        self.assert_health('warning', 'address', "another address")
-        self.assert_mended(invoice)
-
-    def test_endpoint_with_other_events(self):
-        self.update_endpoint(enabled_events=['checkout.session.expired'])
-        invoice = self.pay_while_broken()
-        self.check()
-        self.assert_health('warning', 'events', "all events")
-        self.assert_mended(invoice)
-
-    @mute_logger(CONTROLLER)
-    def test_secret_rolled_in_the_dashboard(self):
-        self.stripe.roll_secret(self.endpoint_id)
-        self.stripe.deliveries.double_sign(None)
-        invoice = self.pay_while_broken()
-        self.deliver(status=400)
-        self.check(minutes=10)
-        self.assert_health('warning', 'signature', "signature")
-        self.assertEqual(self.managed.stripe_checkout_refused_count, 1)
-        self.assert_mended(invoice)
+    # === WHAT CAN BE WRONG === #
 
     @mute_logger(CONTROLLER)
     def test_secret_rolled_while_nobody_pays(self):
@@ -192,22 +76,6 @@ class TestHealth(StripeCheckoutCommon):
         self.deliver(status=400)
         self.check(minutes=55)
         self.assert_health('warning', 'signature')
-
-    def test_address_of_the_database_changed(self):
-        self.env['ir.config_parameter'].sudo().set_param('web.base.url', 'https://new.example.com')
-        invoice = self.pay_while_broken()
-        self.check()
-        self.assert_health('warning', 'moved', "https://new.example.com")
-        self.assertIn(self.base_url(), self.managed.stripe_checkout_webhook_message)
-        self.assertTrue(
-            invoice.stripe_payment_link_ids._get_url().startswith(self.base_url()),
-            "Nothing moves by itself",
-        )
-        self.deliver()
-        self.assert_health('warning', 'moved')
-        # Back on its host, as after a restore, one click mends it.
-        self.env['ir.config_parameter'].sudo().set_param('web.base.url', self.base_url())
-        self.assert_mended(invoice)
 
     def test_address_is_frozen_by_administrators_only(self):
         parameters = self.env['ir.config_parameter'].sudo()
@@ -226,33 +94,6 @@ class TestHealth(StripeCheckoutCommon):
         self.assertEqual(parameters.get_param('web.base.url'), self.base_url())
         self.assertTrue(parameters.get_param('web.base.url.freeze'))
         self.assert_health('confirmed')
-
-    def test_database_restored_on_another_host(self):
-        self.env['ir.config_parameter'].sudo().set_param('web.base.url', self.base_url())
-        self.provider.stripe_checkout_base_url = 'https://old.example.com'
-        self.update_endpoint(url=self.provider._stripe_checkout_get_webhook_url())
-        invoice = self.create_invoice(100)
-        link = invoice.stripe_payment_link_ids
-        response = self.url_open(link._get_path(), allow_redirects=False)
-        self.stripe.pay(self.get_session(response.headers['Location'])['id'])
-        self.stripe.deliveries.pop_all()
-        self.check()
-        self.assert_health('warning', 'moved', self.base_url())
-        self.assert_mended(invoice)
-        self.assertTrue(link._get_url().startswith(self.base_url()))
-
-    def test_key_rotated(self):
-        invoice = self.pay_while_broken()
-        self.set_account(secret_key='sk_test_rotated')
-        self.check()
-        self.assert_health('warning', 'key', "no longer accepts the key")
-        with self.assertRaises(RedirectWarning):
-            self.managed.action_stripe_checkout_retry_webhook()
-        self.connect()
-        self.client_api = self.provider._stripe_checkout_get_client()
-        self.deliver()
-        self.assert_health('confirmed')
-        self.assert_mended(invoice)
 
     def connect_restricted(self):
         """Connect with a restricted key that may do all; return the key."""
@@ -333,6 +174,27 @@ class TestHealth(StripeCheckoutCommon):
         self.managed.action_stripe_checkout_test_connection()
         self.deliver()
         self.assert_health('confirmed')
+
+    @mute_logger(CONTROLLER)
+    def test_events_that_another_endpoint_does_not_take(self):
+        """Stripe calls an event undelivered until every endpoint of the account has taken it."""
+        other = self.client_api.v1.webhook_endpoints.create({
+            'url': 'https://staging.example.com/hook',
+            'enabled_events': ['*'],
+        })
+        with freeze_time(datetime.now() - timedelta(minutes=10)):
+            self.connect()
+            self.env.cr.postcommit.run()
+        self.deliver([
+            delivery
+            for delivery in self.stripe.deliveries.pop_all()
+            if delivery.endpoint['id'] != other.id
+        ])
+        events = self.client_api.v1.events.list({'delivery_success': False}).data
+        self.assertTrue(events)
+        self.check(minutes=10)
+        self.assert_health('confirmed')
+        self.assertEqual(self.managed.stripe_checkout_undelivered_count, 0)
 
     def test_two_todos_never(self):
         self.client_api.v1.webhook_endpoints.delete(self.endpoint_id)

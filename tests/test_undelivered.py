@@ -121,3 +121,38 @@ class TestUndelivered(StripeCheckoutCommon):
         self.sweep()
         self.assertEqual(len(self.get_events()), total)
         self.assertTrue(client.v1.events.list({'limit': 1}).data)
+
+    def test_what_was_read_is_not_read_again(self):
+        """A foreign endpoint that is down makes events undelivered that are none of ours."""
+        client = self.provider._stripe_checkout_get_client()
+        client.v1.webhook_endpoints.create({
+            'url': 'https://staging.example.com/hook',
+            'enabled_events': ['*'],
+        })
+        for _number in range(undelivered.PAGE_SIZE + 1):
+            self.provider._stripe_checkout_send_probe()
+        self.sweep()
+        for minutes, pages in ((15, 2), (40, 1)):
+            # Stripe's clock goes on as ours does.
+            self.stripe.advance(minutes * 60)
+            self.provider._stripe_checkout_send_probe()
+            self.stripe.calls.clear()
+            self.sweep(minutes + 10)
+            self.assertEqual(len(self.stripe.calls.matching('GET', '/v1/events')), pages)
+
+    def test_refund_of_a_payment_that_is_found_in_the_same_walk(self):
+        invoice = self.pay()
+        invoice.transaction_ids.sudo().stripe_checkout_checked_at = datetime.now() + timedelta(
+            days=1
+        )
+        session = invoice.transaction_ids.stripe_checkout_session_id
+        self.stripe.refund(session)
+        self.sweep()
+        self.process()
+        self.process()
+        payment = self.get_payments(invoice) or self.env['account.payment'].search([
+            ('payment_transaction_id', 'in', invoice.transaction_ids.ids)
+        ])
+        self.assertEqual(len(payment), 1)
+        refund = self.env['account.payment'].search([('source_payment_id', '=', payment.id)])
+        self.assertEqual(refund.mapped('amount'), [100])
