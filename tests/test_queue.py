@@ -164,11 +164,15 @@ class TestQueue(StripeCheckoutCommon):
 
     def test_secrets_in_an_error_are_masked(self):
         event = self.get_event(self.pay())
-        with mute_logger(QUEUE):
+        with self.assertLogs(QUEUE, 'WARNING') as logs:
             self.poison(event, 'sk_test_abcdefgh1234')
             self.run_queue()
         self.assertNotIn('abcdefgh', (event.error or '').lower())
         self.assertEqual(event.state, 'failed')
+        [text] = logs.output
+        self.assertIn('Traceback', text)
+        self.assertIn('1234', text)
+        self.assertNotIn('abcdefgh', text.lower())
 
     def test_decline_is_told_on_the_invoice(self):
         invoice = self.create_invoice(100)
