@@ -16,14 +16,14 @@ class AccountMove(models.Model):
     def _stripe_checkout_note_change(self):
         """Have the queue look at the open sessions of the invoices, after this transaction.
 
-        No call to Stripe here: whoever registers a payment does not wait for it.
+        No call to Stripe here: whoever registers a payment does not wait for it. A session that
+        Stripe is just making counts too: the queue waits until its visitor has stored it.
         """
         # In sudo mode: whoever changes an invoice need not know who is paying it.
         claims_sudo = self.env['stripe.checkout.claim'].sudo()
         claims = claims_sudo.search([
             ('move_id', 'in', self.ids),
             ('transaction_id.state', '=', 'draft'),
-            ('transaction_id.stripe_checkout_session_id', '!=', False),
         ])
         for provider, of_provider in claims.grouped(lambda c: c.transaction_id.provider_id).items():
             self.env['stripe.event'].sudo()._raise_internal(

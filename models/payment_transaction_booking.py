@@ -3,7 +3,7 @@
 import logging
 from datetime import timedelta
 
-import psycopg2
+from psycopg2.extensions import TransactionRollbackError
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
@@ -59,7 +59,7 @@ class PaymentTransaction(models.Model):
         try:
             with self.env.cr.savepoint():
                 self.with_context(stripe_checkout_facts=facts)._post_process()
-        except psycopg2.OperationalError:
+        except TransactionRollbackError:
             raise  # Another transaction was faster: the caller runs again.
         except Exception:
             # Any module may add to the post-processing; none may lose a captured payment. Odoo's
@@ -229,7 +229,7 @@ class PaymentTransaction(models.Model):
         try:
             with self.env.cr.savepoint():
                 self.env['account.move.line']._reconcile_plan(plan)
-        except psycopg2.OperationalError:
+        except TransactionRollbackError:
             raise  # Another transaction was faster: the caller runs again.
         except Exception:
             # Whatever accounting refuses (a missing exchange journal, a lock, another module's

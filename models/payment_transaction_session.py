@@ -203,7 +203,8 @@ class PaymentTransaction(models.Model):
         Between the commit of the intent and this lock somebody else may have retired it, since
         nobody knew an address of it yet: a session opened now would be one too many.
 
-        :return: Whether there is a session; False if the intent was retired meanwhile.
+        :return: Whether there is a session; False if the intent was retired, or the invoices have
+                 changed meanwhile.
         :rtype: bool
         :raise stripe.StripeError: If Stripe does not open the session.
         """
@@ -216,6 +217,11 @@ class PaymentTransaction(models.Model):
             return False
         if self.stripe_checkout_session_id:
             return True
+        if not self._stripe_checkout_is_wanted():
+            # Whoever changed the invoices meanwhile found no intent to retire. From here on they
+            # do: the commit that showed it was before this look at the invoices.
+            self._set_canceled()
+            return False
         client = self.provider_id._stripe_checkout_get_client()
         try:
             session = client.v1.checkout.sessions.create(

@@ -3,8 +3,8 @@
 import logging
 from datetime import timedelta
 
-import psycopg2
 import stripe
+from psycopg2.extensions import TransactionRollbackError
 
 from odoo import api, fields, models
 from odoo.fields import Domain
@@ -90,7 +90,7 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         try:
             self._stripe_checkout_sweep_one()
-        except psycopg2.OperationalError:
+        except TransactionRollbackError:
             self.env.cr.rollback()  # Somebody else settles it right now.
         except (stripe.APIConnectionError, stripe.AuthenticationError, stripe.RateLimitError):
             raise

@@ -64,6 +64,10 @@ class StripeEvent(models.Model):
         help="Set while a worker processes the event; still set where a worker died over it.",
         readonly=True,
     )
+    conflicts = fields.Integer(
+        help="How often another database transaction was faster, since the last attempt.",
+        readonly=True,
+    )
     error = fields.Text(readonly=True)
     transaction_id = fields.Many2one('payment.transaction', readonly=True, index='btree_not_null')
     invoice_ids = fields.Many2many(related='transaction_id.invoice_ids')

@@ -3,7 +3,7 @@
 import logging
 from datetime import timedelta
 
-import psycopg2
+from psycopg2.extensions import TransactionRollbackError
 
 from odoo import api, fields, models
 from odoo.tools import SQL
@@ -14,6 +14,9 @@ from .stripe_event import CRON_XML_IDS
 _logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 50
+# How often events are given back because another database transaction was faster. It has ended by
+# then, so that the next look mostly succeeds; what goes on failing is an error like any other.
+CONFLICT_LIMIT = 5
 # Minutes until the next attempt; the last one is repeated, because money is never given up.
 RETRY_DELAYS = (0.5, 2, 10, 30, 120, 360, 1440)
 
@@ -118,11 +121,12 @@ class StripeEvent(models.Model):
             locked._handle()
             locked._set_done()
             self._commit()
-        except psycopg2.OperationalError:
-            self.env.cr.rollback()
-            self._give_back()
         except Exception as error:
             self.env.cr.rollback()
+            # Of the operational errors only these (PostgreSQL's class 40) pass by themselves: a
+            # statement that times out, say, does so again.
+            if isinstance(error, TransactionRollbackError) and self._give_back():
+                return
             if len(self) == 1:
                 self._set_failed(error)
                 return
@@ -144,6 +148,7 @@ class StripeEvent(models.Model):
                 'state': 'ignored' if event.state == 'ignored' else 'done',
                 'attempts': event.attempts + 1,
                 'under_way': False,
+                'conflicts': 0,
                 'error': False,
             })
         self._close_follow_up()
@@ -168,6 +173,7 @@ class StripeEvent(models.Model):
                 'attempts': attempts,
                 'next_attempt_at': event._get_next_attempt(attempts),
                 'under_way': False,
+                'conflicts': 0,
                 'error': utils.redact(str(error)) or type(error).__name__,
             })
         locked._follow_up_safely()
@@ -175,13 +181,20 @@ class StripeEvent(models.Model):
         self._commit()
 
     def _give_back(self):
-        """Take the mark off events that another transaction was faster with: no attempt."""
+        """Take the mark off events that another transaction was faster with: no attempt.
+
+        :return: Whether they were given back; False if that has happened often enough.
+        :rtype: bool
+        """
         self._commit()
+        if max(self.mapped('conflicts')) >= CONFLICT_LIMIT:
+            return False
         self.env.cr.execute(
             SQL(
                 """
                 UPDATE stripe_event
                    SET under_way = FALSE,
+                       conflicts = COALESCE(conflicts, 0) + 1,
                        next_attempt_at = LEAST(next_attempt_at, %s)
                  WHERE id IN (
                     SELECT id FROM stripe_event
@@ -195,6 +208,7 @@ class StripeEvent(models.Model):
         )
         self.env.invalidate_all(flush=False)
         self._commit()
+        return True
 
     @api.model
     def _get_next_attempt(self, attempts):

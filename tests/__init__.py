@@ -21,6 +21,7 @@ from . import (
     test_key_doctor,
     test_link_pages,
     test_link_times,
+    test_log_redaction,
     test_month,
     test_open_sessions,
     test_payment_flow,

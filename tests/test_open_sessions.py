@@ -4,6 +4,7 @@ from odoo.tools import mute_logger
 
 from .common import StripeCheckoutCommon
 
+PAY = 'odoo.addons.payment_stripe_checkout.controllers.pay'
 QUEUE = 'odoo.addons.payment_stripe_checkout.models.stripe_event_queue'
 
 
@@ -102,6 +103,16 @@ class TestOpenSessions(StripeCheckoutCommon):
         self.assertEqual(self.invoice.amount_residual, 0)
         ours = payments.filtered('stripe_checkout_payment_intent')
         self.assertIn("could not be matched", ours.activity_ids.note)
+
+    @mute_logger(PAY)
+    def test_session_that_nobody_has_stored_yet(self):
+        self.invoice = self.create_invoice(100)
+        self.stripe.faults.next(3, 'reset', path='/v1/checkout/sessions')
+        self.get_page(self.url_open(self.get_path(self.invoice)), 'unavailable')
+        self.assertEqual(self.invoice.transaction_ids.state, 'draft')
+        self.register_payment()
+        self.run_queue()
+        self.assertEqual(self.invoice.transaction_ids.state, 'cancel')
 
     @mute_logger(QUEUE)
     def test_unreachable_stripe_is_asked_again(self):

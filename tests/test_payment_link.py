@@ -262,22 +262,30 @@ class TestPaymentLink(StripeCheckoutCommon):
         self.open_link(invoice)
         self.assertEqual(invoice.stripe_payment_link_ids.expires_at, end, "It lives as set")
 
-    def retire_intent(self, invoice):
-        """Make what a visitor stores before the call to Stripe, and retire it as another would."""
+    def create_intent(self, invoice):
+        """Make what a visitor stores before the call to Stripe."""
         link = invoice.sudo().stripe_payment_link_ids
         transactions_sudo = self.env['payment.transaction'].sudo()
-        transaction = transactions_sudo._stripe_checkout_create_transaction(
+        return transactions_sudo._stripe_checkout_create_transaction(
             self.provider, invoice, 100, link
         )
-        transaction._stripe_checkout_retire()
-        transaction.flush_recordset()
-        return transaction
+
+    def assert_opens_nothing(self, intent):
+        self.env.flush_all()
+        self.assertFalse(intent._stripe_checkout_request_session())
+        self.assertEqual(intent.state, 'cancel')
+        self.assertEqual(len(self.get_creations()), 0)
 
     def test_an_intent_that_was_retired_opens_no_session(self):
-        transaction = self.retire_intent(self.create_invoice(100))
-        self.assertFalse(transaction._stripe_checkout_request_session())
-        self.assertEqual(transaction.state, 'cancel')
-        self.assertEqual(len(self.get_creations()), 0)
+        intent = self.create_intent(self.create_invoice(100))
+        intent._stripe_checkout_retire()
+        self.assert_opens_nothing(intent)
+
+    def test_an_intent_whose_invoice_was_paid_meanwhile_opens_no_session(self):
+        invoice = self.create_invoice(100)
+        intent = self.create_intent(invoice)
+        self.pay_otherwise(invoice, 40)
+        self.assert_opens_nothing(intent)
 
     def test_debit_on_a_session_that_counted_as_cancelled_hides_pay(self):
         invoice = self.create_invoice(100)

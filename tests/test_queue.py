@@ -1,7 +1,7 @@
 from datetime import datetime, timedelta
 
 from odoo.tests import tagged
-from odoo.tools import mute_logger
+from odoo.tools import SQL, mute_logger
 
 from ..models.stripe_event import CRON_XML_IDS
 from ..models.stripe_event_queue import BATCH_SIZE
@@ -95,6 +95,40 @@ class TestQueue(StripeCheckoutCommon):
         self.assert_booked(good, 100)
         self.assertEqual(self.get_event(good).state, 'done')
 
+    def break_booking(self, invoice, code):
+        """Let the database refuse to book an invoice's payment, each time, with an error code."""
+        self.env.cr.execute(
+            SQL(
+                """
+                CREATE FUNCTION refuse_payment() RETURNS trigger LANGUAGE plpgsql AS $body$
+                BEGIN
+                    RAISE EXCEPTION 'refused by the database' USING ERRCODE = %s;
+                END $body$;
+                CREATE TRIGGER refuse_payment BEFORE INSERT ON account_payment
+                   FOR EACH ROW WHEN (NEW.payment_transaction_id = %s)
+                   EXECUTE FUNCTION refuse_payment();
+                """,
+                code,
+                invoice.transaction_ids.id,
+            )
+        )
+
+    @mute_logger(QUEUE, 'odoo.sql_db')
+    def test_lasting_database_error_holds_up_no_other(self):
+        # A statement that times out, and a conflict that never ends.
+        for code in ('57014', '40001'):
+            with self.subTest(code=code):
+                broken, good = self.pay(), self.pay()
+                self.break_booking(broken, code)
+                self.run_queue()
+                self.assertRecordValues(
+                    self.get_event(broken),
+                    [{'state': 'failed', 'attempts': 1, 'under_way': False, 'conflicts': 0}],
+                )
+                self.assertGreater(self.get_event(broken).next_attempt_at, datetime.now())
+                self.assert_booked(good, 100)
+                self.env.cr.execute("DROP FUNCTION refuse_payment CASCADE")
+
     @mute_logger(QUEUE)
     def test_attempts_grow_rarer_and_never_end(self):
         invoice = self.pay()
@@ -130,11 +164,15 @@ class TestQueue(StripeCheckoutCommon):
 
     def test_secrets_in_an_error_are_masked(self):
         event = self.get_event(self.pay())
-        with mute_logger(QUEUE):
+        with self.assertLogs(QUEUE, 'WARNING') as logs:
             self.poison(event, 'sk_test_abcdefgh1234')
             self.run_queue()
         self.assertNotIn('abcdefgh', (event.error or '').lower())
         self.assertEqual(event.state, 'failed')
+        [text] = logs.output
+        self.assertIn('Traceback', text)
+        self.assertIn('1234', text)
+        self.assertNotIn('abcdefgh', text.lower())
 
     def test_decline_is_told_on_the_invoice(self):
         invoice = self.create_invoice(100)

@@ -1,6 +1,7 @@
 """Many roads to one invoice: at most one Checkout Session that can be paid, whatever happens."""
 
 import functools
+from concurrent.futures import ThreadPoolExecutor
 
 import requests
 
@@ -16,6 +17,7 @@ from .client import (
     read_state,
 )
 from .staff import Refused, call_json
+from .waiting import wait_until
 
 pytest_plugins = [f'{__package__}.fixtures']
 
@@ -121,6 +123,21 @@ def test_changed_amount_retires_the_session(site):
     assert site.stripe.session(old['id'])['status'] == 'expired'
     assert (new['id'] != old['id'], new['amount_total']) == (True, 6000)
     assert _count_most_open(site.stripe, invoice) == 1
+
+
+def test_invoice_that_changes_while_stripe_makes_its_session(site):
+    """Catches a session that asks for the old amount until a sweep looks at it."""
+    invoice = site.staff.create_invoice(100)
+    site.stripe.faults.next(1, 'slow', seconds=3, **CREATE)
+    with ThreadPoolExecutor(1) as pool:
+        visit = pool.submit(get, invoice.url)
+        (session,) = wait_until(
+            lambda: get_sessions(site.stripe, invoice), "Stripe makes the session"
+        )
+        _register_payment(site, invoice, 40)
+        assert not visit.done()
+    wait_until(lambda: site.stripe.session(session['id'])['status'] == 'expired', "it is retired")
+    assert open_session(site.stripe, invoice.url)['amount_total'] == 6000
 
 
 def test_paid_link_leads_nowhere(site):
