@@ -104,7 +104,8 @@ class PaymentTransaction(models.Model):
             claims = self.env['stripe.checkout.claim'].sudo()._lock_for_invoices(invoices)
             former = (claims.transaction_id - self).filtered(lambda tx: tx.state == 'draft')
             payable = former._stripe_checkout_retire()
-            if not payable or invoices._stripe_checkout_get_state() != 'payable':
+            payable = payable and invoices._stripe_checkout_get_state() == 'payable'
+            if not payable or not invoices._stripe_checkout_may_pay(self.amount):
                 # What was settled instead stays settled although the form is refused.
                 self.env.cr.commit()  # pylint: disable=invalid-commit
                 raise ValidationError(
