@@ -5,6 +5,7 @@ before Stripe is called, so that a worker that dies at any point leaves somethin
 next visitor repeats the call with the same key and gets the same session.
 """
 
+import logging
 from datetime import timedelta
 
 import stripe
@@ -17,6 +18,8 @@ from odoo.addons.payment import utils as payment_utils
 
 from .. import const, session_facts, utils
 from ..const import PROVIDER_CODE
+
+_logger = logging.getLogger(__name__)
 
 # A visitor who is sent to Checkout should have the time to fill the form in.
 REUSE_MARGIN = timedelta(minutes=2)
@@ -127,7 +130,18 @@ class PaymentTransaction(models.Model):
         except utils.InexactAmount:
             raise ValidationError(self.env._("Stripe cannot take exactly this amount.")) from None
         except stripe.StripeError as error:
-            raise ValidationError(self.provider_id._stripe_checkout_describe_error(error)) from None
+            # What Stripe says is for staff, and in English.
+            _logger.warning(
+                "No Checkout Session for transaction %s: %s",
+                self.reference,
+                utils.redact(str(error)),
+            )
+            raise ValidationError(
+                self.env._(
+                    "Online payment is not available right now. Nothing was charged. Try again in "
+                    "a few minutes."
+                )
+            ) from None
 
     @api.model
     def _stripe_checkout_create_transaction(self, provider, invoices, amount, link):

@@ -1,3 +1,5 @@
+import json
+
 from lxml import html
 
 from odoo.fields import Command
@@ -9,25 +11,30 @@ from odoo.addons.payment import utils as payment_utils
 
 from .common import StripeCheckoutCommon
 
+SESSION = 'odoo.addons.payment_stripe_checkout.models.payment_transaction_session'
+
 
 @tagged('post_install', '-at_install')
 class TestPaymentForm(StripeCheckoutCommon):
     """Odoo's own payment form leads to the same sessions and the same bookings."""
 
+    def get_form_values(self, invoice, amount=None):
+        """Return what Odoo's payment form sends when the client submits it."""
+        return {
+            'provider_id': self.provider.id,
+            'payment_method_id': self.provider.payment_method_ids.id,
+            'token_id': None,
+            'amount': amount or invoice.amount_residual,
+            'flow': 'redirect',
+            'tokenization_requested': False,
+            'landing_route': invoice.get_portal_url(),
+            'access_token': invoice._portal_ensure_token(),
+        }
+
     def submit(self, invoice, amount=None):
         """Do what Odoo's payment form does when the client submits it."""
         return self.make_jsonrpc_request(
-            f'/invoice/transaction/{invoice.id}',
-            {
-                'provider_id': self.provider.id,
-                'payment_method_id': self.provider.payment_method_ids.id,
-                'token_id': None,
-                'amount': amount or invoice.amount_residual,
-                'flow': 'redirect',
-                'tokenization_requested': False,
-                'landing_route': invoice.get_portal_url(),
-                'access_token': invoice._portal_ensure_token(),
-            },
+            f'/invoice/transaction/{invoice.id}', self.get_form_values(invoice, amount)
         )
 
     def get_form_session(self, values):
@@ -72,6 +79,28 @@ class TestPaymentForm(StripeCheckoutCommon):
         for amount in (25, 100):
             session = self.get_form_session(self.submit(invoice, amount))
             self.assertEqual(session['amount_total'], amount * 100)
+
+    @mute_logger('odoo.http')
+    def test_what_stripe_says_is_for_staff(self):
+        """The client reads what concerns a client, in one sentence; the rest is in the log."""
+        invoice = self.create_invoice(100)
+        for detail in ("Connection aborted", "Invalid API Key"):
+            if detail == "Connection aborted":
+                self.stripe.faults.next(3, 'reset')
+            else:
+                self.provider.stripe_checkout_secret_key = 'sk_test_revoked'
+            with self.subTest(detail), self.assertLogs(SESSION) as log:
+                answer = self.url_open(
+                    f'/invoice/transaction/{invoice.id}',
+                    data=json.dumps({'params': self.get_form_values(invoice)}),
+                    headers={'Content-Type': 'application/json'},
+                ).json()
+                self.assertEqual(
+                    answer['error']['data']['message'],
+                    "Online payment is not available right now. Nothing was charged. Try again in "
+                    "a few minutes.",
+                )
+                self.assertIn(detail, str(log.output))
 
     def test_installment(self):
         term = self.env['account.payment.term'].create({
