@@ -313,6 +313,20 @@ class AccountMove(models.Model):
             return None
         return amount
 
+    def _stripe_checkout_may_pay(self, amount):
+        """Tell whether the client may pay an amount of the invoices, which a browser has named.
+
+        :param float amount: The amount in major units.
+        :rtype: bool
+        """
+        left = sum(self.mapped('amount_residual'))
+        due = sum(invoice._stripe_checkout_get_due() for invoice in self)
+        may = [left, due]
+        if len(self) == 1:
+            may += [choice['amount'] for choice in self._stripe_checkout_get_choices()]
+            may.append(self._stripe_checkout_read_choice('own', str(amount)))
+        return any(each and not self.currency_id.compare_amounts(amount, each) for each in may)
+
     # === WHERE === #
 
     def _stripe_checkout_ensure_tokens(self):

@@ -5,6 +5,7 @@ before Stripe is called, so that a worker that dies at any point leaves somethin
 next visitor repeats the call with the same key and gets the same session.
 """
 
+import logging
 from datetime import timedelta
 
 import stripe
@@ -17,6 +18,8 @@ from odoo.addons.payment import utils as payment_utils
 
 from .. import const, session_facts, utils
 from ..const import PROVIDER_CODE
+
+_logger = logging.getLogger(__name__)
 
 # A visitor who is sent to Checkout should have the time to fill the form in.
 REUSE_MARGIN = timedelta(minutes=2)
@@ -104,7 +107,8 @@ class PaymentTransaction(models.Model):
             claims = self.env['stripe.checkout.claim'].sudo()._lock_for_invoices(invoices)
             former = (claims.transaction_id - self).filtered(lambda tx: tx.state == 'draft')
             payable = former._stripe_checkout_retire()
-            if not payable or invoices._stripe_checkout_get_state() != 'payable':
+            payable = payable and invoices._stripe_checkout_get_state() == 'payable'
+            if not payable or not invoices._stripe_checkout_may_pay(self.amount):
                 # What was settled instead stays settled although the form is refused.
                 self.env.cr.commit()  # pylint: disable=invalid-commit
                 raise ValidationError(
@@ -126,7 +130,18 @@ class PaymentTransaction(models.Model):
         except utils.InexactAmount:
             raise ValidationError(self.env._("Stripe cannot take exactly this amount.")) from None
         except stripe.StripeError as error:
-            raise ValidationError(self.provider_id._stripe_checkout_describe_error(error)) from None
+            # What Stripe says is for staff, and in English.
+            _logger.warning(
+                "No Checkout Session for transaction %s: %s",
+                self.reference,
+                utils.redact(str(error)),
+            )
+            raise ValidationError(
+                self.env._(
+                    "Online payment is not available right now. Nothing was charged. Try again in "
+                    "a few minutes."
+                )
+            ) from None
 
     @api.model
     def _stripe_checkout_create_transaction(self, provider, invoices, amount, link):

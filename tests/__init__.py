@@ -3,6 +3,7 @@ from . import (
     test_admin_access,
     test_balance_report,
     test_billing_overview,
+    test_branches,
     test_broken_webhook,
     test_checklist,
     test_confirmation_mail,

@@ -1,5 +1,8 @@
+import json
+
 from lxml import html
 
+from odoo.fields import Command
 from odoo.tests import tagged
 from odoo.tests.common import JsonRpcException
 from odoo.tools import mute_logger
@@ -8,25 +11,30 @@ from odoo.addons.payment import utils as payment_utils
 
 from .common import StripeCheckoutCommon
 
+SESSION = 'odoo.addons.payment_stripe_checkout.models.payment_transaction_session'
+
 
 @tagged('post_install', '-at_install')
 class TestPaymentForm(StripeCheckoutCommon):
     """Odoo's own payment form leads to the same sessions and the same bookings."""
 
+    def get_form_values(self, invoice, amount=None):
+        """Return what Odoo's payment form sends when the client submits it."""
+        return {
+            'provider_id': self.provider.id,
+            'payment_method_id': self.provider.payment_method_ids.id,
+            'token_id': None,
+            'amount': amount or invoice.amount_residual,
+            'flow': 'redirect',
+            'tokenization_requested': False,
+            'landing_route': invoice.get_portal_url(),
+            'access_token': invoice._portal_ensure_token(),
+        }
+
     def submit(self, invoice, amount=None):
         """Do what Odoo's payment form does when the client submits it."""
         return self.make_jsonrpc_request(
-            f'/invoice/transaction/{invoice.id}',
-            {
-                'provider_id': self.provider.id,
-                'payment_method_id': self.provider.payment_method_ids.id,
-                'token_id': None,
-                'amount': amount or invoice.amount_residual,
-                'flow': 'redirect',
-                'tokenization_requested': False,
-                'landing_route': invoice.get_portal_url(),
-                'access_token': invoice._portal_ensure_token(),
-            },
+            f'/invoice/transaction/{invoice.id}', self.get_form_values(invoice, amount)
         )
 
     def get_form_session(self, values):
@@ -46,7 +54,86 @@ class TestPaymentForm(StripeCheckoutCommon):
         self.run_queue()
         self.assertEqual(self.get_payments(invoice), payment)
 
+    def assert_refused(self, invoice, amount=None):
+        """Check that the form is refused, and that nothing more can be paid at Stripe by it."""
+        sessions = self.get_sessions()
+        # Not `assertRaises`, which would take back what the request has stored.
+        try:
+            with mute_logger('odoo.http'):
+                self.submit(invoice, amount)
+        except JsonRpcException as error:
+            self.assertIn('ValidationError', str(error))
+        else:
+            self.fail("The form was not refused")
+        self.assertEqual(len(self.get_sessions()), len(sessions))
+
+    def test_only_amounts_that_the_client_may_choose(self):
+        """Whatever a browser sends, the settings of the page of the invoice hold."""
+        invoice = self.create_invoice(100)
+        for amount in (3, 30, 99.99, 100.01, 130):
+            self.assert_refused(invoice, amount)
+        self.provider.stripe_checkout_allow_partial = True
+        self.provider.stripe_checkout_minimum_amount = 25
+        for amount in (24.99, 99.9, 100.01):  # What 99.90 leaves could not be paid.
+            self.assert_refused(invoice, amount)
+        for amount in (25, 100):
+            session = self.get_form_session(self.submit(invoice, amount))
+            self.assertEqual(session['amount_total'], amount * 100)
+
+    @mute_logger('odoo.http')
+    def test_what_stripe_says_is_for_staff(self):
+        """The client reads what concerns a client, in one sentence; the rest is in the log."""
+        invoice = self.create_invoice(100)
+        for detail in ("Connection aborted", "Invalid API Key"):
+            if detail == "Connection aborted":
+                self.stripe.faults.next(3, 'reset')
+            else:
+                self.provider.stripe_checkout_secret_key = 'sk_test_revoked'
+            with self.subTest(detail), self.assertLogs(SESSION) as log:
+                answer = self.url_open(
+                    f'/invoice/transaction/{invoice.id}',
+                    data=json.dumps({'params': self.get_form_values(invoice)}),
+                    headers={'Content-Type': 'application/json'},
+                ).json()
+                self.assertEqual(
+                    answer['error']['data']['message'],
+                    "Online payment is not available right now. Nothing was charged. Try again in "
+                    "a few minutes.",
+                )
+                self.assertIn(detail, str(log.output))
+
+    def test_installment(self):
+        term = self.env['account.payment.term'].create({
+            'name': "Half now, half later",
+            'line_ids': [
+                Command.create({'value': 'percent', 'value_amount': 50, 'nb_days': days})
+                for days in (0, 30)
+            ],
+        })
+        invoice = self.create_invoice(100, invoice_payment_term_id=term.id)
+        self.assert_refused(invoice, 40)
+        for amount in (50, 100):
+            session = self.get_form_session(self.submit(invoice, amount))
+            self.assertEqual(session['amount_total'], amount * 100)
+
+    def test_early_payment_discount(self):
+        term = self.env['account.payment.term'].create({
+            'name': "2 % within 10 days",
+            'early_discount': True,
+            'discount_percentage': 2,
+            'discount_days': 10,
+            'line_ids': [Command.create({'value': 'percent', 'value_amount': 100, 'nb_days': 30})],
+        })
+        invoice = self.create_invoice(100, invoice_payment_term_id=term.id)
+        session = self.get_form_session(self.submit(invoice, 98))
+        self.stripe.pay(session['id'])
+        self.deliver()
+        self.run_queue()
+        self.assertEqual(invoice.payment_state, 'paid')
+        self.assertEqual(self.get_payments(invoice).amount, 98)
+
     def test_partial_amount(self):
+        self.provider.stripe_checkout_allow_partial = True
         invoice = self.create_invoice(100)
         session = self.get_form_session(self.submit(invoice, 30))
         self.stripe.pay(session['id'])
@@ -55,6 +142,7 @@ class TestPaymentForm(StripeCheckoutCommon):
         self.assert_booked(invoice, 30, payment_state='partial')
 
     def test_never_two_payable_sessions(self):
+        self.provider.stripe_checkout_allow_partial = True
         invoice = self.create_invoice(100)
         sessions = [
             self.open_link(invoice),
@@ -69,14 +157,7 @@ class TestPaymentForm(StripeCheckoutCommon):
         invoice = self.create_invoice(100)
         session = self.open_link(invoice)
         self.stripe.pay(session['id'])
-        # Not `assertRaises`, which would take back what the request has stored.
-        try:
-            with mute_logger('odoo.http'):
-                self.submit(invoice)
-        except JsonRpcException as error:
-            self.assertIn('ValidationError', str(error))
-        else:
-            self.fail("The form was not refused")
+        self.assert_refused(invoice)
         self.assertEqual(len(self.get_sessions()), 1)
         self.assert_booked(invoice, 100)
 

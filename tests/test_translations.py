@@ -24,7 +24,7 @@ STAFF_TEMPLATES = {'settings_checklist', 'invoice_timeline'}
 # Where the code speaks to clients.
 CLIENT_CODE = re.compile(
     r'/(controllers/\w+|models/(account_move_(mail|portal|discount|eligibility)'
-    r'|payment_transaction_(method|payload|settle)|portal_billing|stripe_payment_link_amount))\.py$'
+    r'|payment_transaction_(method|payload|session|settle)|portal_billing|stripe_payment_link_amount))\.py$'
 )
 PLACEHOLDER = re.compile(r'%\(\w+\)s|\{\{.*?\}\}|<[^>]*>')
 EXPIRED = {
