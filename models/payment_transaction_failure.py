@@ -52,7 +52,33 @@ class PaymentTransaction(models.Model):
         self._stripe_checkout_owe_mail('debit_failed')
 
     def _stripe_checkout_follow_up_unpaid(self):
-        """Tell the client whose attempts were all declined, now that the session has ended."""
+        """Tell the client whose attempts were all declined, now that the session has ended.
+
+        Not where less is left than was asked for: that session ended because the client has paid
+        otherwise, or need not pay any more.
+        """
         self.ensure_one()
-        if self.stripe_checkout_declines:
+        is_settled_otherwise = any(
+            invoice.currency_id.compare_amounts(
+                invoice.amount_residual, self._stripe_checkout_get_share(invoice)
+            )
+            < 0
+            for invoice in self.invoice_ids
+        )
+        if not is_settled_otherwise and (
+            self.stripe_checkout_declines or self._stripe_checkout_was_declined_before()
+        ):
             self._stripe_checkout_owe_mail('unpaid')
+
+    def _stripe_checkout_was_declined_before(self):
+        """Tell whether the client was declined in the session before, and not told of it because
+        they had opened this one already.
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        before = self.invoice_ids.transaction_ids.filtered(lambda tx: tx.id < self.id)
+        last = before.sorted('id')[-1:]
+        return (
+            last.stripe_checkout_mail == 'unpaid' and last.stripe_checkout_mail_state == 'skipped'
+        )

@@ -201,7 +201,9 @@ class PaymentTransaction(models.Model):
         """
         links = self.env['stripe.payment.link']
         is_debit = self.stripe_checkout_mail == 'debit_failed'
-        newer = self.invoice_ids.transaction_ids.filtered(lambda tx: tx.id > self.id)
+        newer = self.invoice_ids.transaction_ids.filtered(
+            lambda tx: tx.id > self.id and tx.state not in ('cancel', 'error')
+        )
         states = self.invoice_ids._stripe_checkout_get_states()
         payable = self.invoice_ids.filtered(lambda invoice: states[invoice] == 'payable')
         if payable and not self.stripe_checkout_link_id.revoked and (is_debit or not newer):

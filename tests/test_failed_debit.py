@@ -172,3 +172,46 @@ class TestFailedDebit(StripeCheckoutCommon):
         self.run_cron('ir_cron_send_mails')
         self.assertEqual(self.read_mails(), [])
         self.assertIn('skipped', invoice.transaction_ids.mapped('stripe_checkout_mail_state'))
+
+    def end_session(self, session):
+        """Let a session run out at Stripe, without telling us yet."""
+        client = self.provider._stripe_checkout_get_client()
+        client.v1.checkout.sessions.expire(session['id'])
+
+    def test_told_after_another_look_that_led_to_nothing(self):
+        self.provider.with_user(self.billing_admin).stripe_checkout_link_expiration = '720'
+        invoice = self.create_invoice(100)
+        self.end_session(self.decline(invoice))
+        self.deliver()
+        self.run_queue()
+        second = self.open_link(invoice)
+        self.run_cron('ir_cron_send_mails')
+        self.assertEqual(self.read_mails(), [], "The client is paying right now")
+        self.end_session(second)
+        self.work()
+        [letter] = self.read_mails()
+        self.assertIn("declined", letter.text)
+        self.end_session(self.open_link(invoice))
+        self.work()
+        self.assertEqual(len(self.read_mails()), 1, "Told once")
+
+    def test_told_although_a_later_session_has_ended_too(self):
+        invoice = self.create_invoice(100)
+        self.end_session(self.decline(invoice))
+        with freeze_time(datetime.now() + timedelta(hours=25)):
+            # Opened before we heard that the first had ended.
+            self.end_session(self.open_link(invoice))
+        self.work()
+        self.assertEqual(invoice.transaction_ids.mapped('state'), ['cancel', 'cancel'])
+        [letter] = self.read_mails()
+        self.assertIn("declined", letter.text)
+
+    def test_nobody_is_told_who_has_paid_otherwise(self):
+        invoice = self.create_invoice(100)
+        self.decline(invoice)
+        self.env['account.payment.register'].with_context(
+            active_model='account.move', active_ids=invoice.ids
+        ).create({'amount': 60})._create_payments()
+        self.work()
+        self.assertEqual(invoice.transaction_ids.state, 'cancel')
+        self.assertEqual(self.read_mails(), [])
