@@ -103,6 +103,21 @@ class TestFailedDebit(StripeCheckoutCommon):
         self.assertEqual(self.read_mails(), [])
         self.assertIn("cannot be told by e-mail", str(invoice.activity_ids.note))
 
+    def test_a_part_is_asked_for_again_as_a_part(self):
+        invoice = self.create_invoice(100)
+        link = self.env['stripe.payment.link']._get_or_create_for_amount(invoice, 40.0)
+        response = self.url_open(link._get_path(), allow_redirects=False)
+        session = self.get_session(response.headers['Location'])
+        self.stripe.pay(session['id'], 'us_bank_account')
+        self.work()
+        self.stripe.fail_debit(session['id'])
+        self.work()
+        [letter] = self.read_mails()
+        self.assertIn('$ 100.00', letter.plain)
+        self.assertIn("To pay now $ 40.00", letter.text.replace('\N{NO-BREAK SPACE}', ' '))
+        session = self.get_session(self.follow(letter).headers['Location'])
+        self.assertEqual(session['amount_total'], 4000)
+
     def test_told_once(self):
         invoice = self.create_invoice(100)
         session = self.fail_debit(invoice)
