@@ -146,6 +146,20 @@ class TestFailedDebit(StripeCheckoutCommon):
             invoice.message_ids.mapped('body'),
         )
 
+    def test_somebody_is_notified_of_the_first_decline(self):
+        self.provider.with_user(self.billing_admin).stripe_checkout_user_id = self.billing_admin
+        invoice = self.create_invoice(100)
+        session = self.decline(invoice)
+        self.stripe.pay(session['id'], outcome='insufficient_funds')
+        self.work()
+        told = invoice.message_ids.filtered(lambda m: 'insufficient_funds' in str(m.body))
+        self.assertEqual(len(told), 2)
+        self.assertEqual(
+            told.notification_ids.res_partner_id, self.billing_admin.partner_id, "Nobody else"
+        )
+        self.assertEqual(len(told.notification_ids), 1)
+        self.assertTrue(all(message.subtype_id.internal for message in told), "No client reads it")
+
     def test_client_is_told_if_the_session_ends_unpaid(self):
         self.provider.with_user(self.billing_admin).stripe_checkout_link_expiration = '720'
         invoice = self.create_invoice(100)
