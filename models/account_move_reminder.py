@@ -163,7 +163,32 @@ class AccountMove(models.Model):
             or self._stripe_checkout_get_reminder_refusal()
         ):
             return
-        self._stripe_checkout_remind(stage, due)
+        if (
+            self.currency_id.compare_amounts(
+                self._stripe_checkout_get_credit(), self.amount_residual
+            )
+            < 0
+        ):
+            self._stripe_checkout_remind(stage, due)
+        else:
+            self._stripe_checkout_follow_up_unapplied_credit(provider)
+
+    def _stripe_checkout_follow_up_unapplied_credit(self, provider):
+        """Leave a to-do, once, in place of the reminder to a client whose credit covers all.
+
+        :param payment.provider provider: The connection.
+        """
+        self.ensure_one()
+        summary = self.env._("Not reminded: the client has credit")
+        if summary not in self.activity_ids.mapped('summary'):
+            self.activity_schedule(
+                'mail.mail_activity_data_todo',
+                summary=summary,
+                note=self.env._(
+                    "The client's credit covers this invoice. Apply it, and nobody is reminded."
+                ),
+                user_id=provider._stripe_checkout_get_follow_up_user().id,
+            )
 
     def _stripe_checkout_get_last_written(self, provider):
         """Return when the client last heard of the invoice, so that nobody hears twice of one day:

@@ -196,18 +196,19 @@ class AccountMove(models.Model):
     # === LINK === #
 
     def action_stripe_checkout_new_link(self):
-        """Replace the invoice's link by a fresh one.
+        """Replace every link that asks for the invoice, alone or with others, by a fresh one.
 
         :return: A notification.
         :rtype: dict
         :raise AccessError: If the user does not bill.
+        :raise UserError: If the invoice cannot be paid online: nothing would replace the link.
         """
         self.ensure_one()
         self._stripe_checkout_check_staff()
+        if self._stripe_checkout_get_state() != 'payable':
+            raise UserError(self._stripe_checkout_get_reason())
         links = self.env['stripe.payment.link']
-        former = self.sudo().stripe_payment_link_ids.filtered(
-            lambda link: link.move_ids == self and not link._has_ended()
-        )
+        former = self.sudo().stripe_payment_link_ids.filtered(lambda link: not link._has_ended())
         former._end('replaced')
         links._create_for_each(self)._start_expiry()
         return self._stripe_checkout_notify(

@@ -16,6 +16,9 @@ class PaymentTransaction(models.Model):
     def _stripe_checkout_note_declined(self, reason, declined_at):
         """Keep that an attempt was declined, and tell staff on the invoice; the session stays open.
 
+        The first time whoever receives the to-dos is notified: there may be a client to call. What
+        follows, mostly within minutes, is only noted.
+
         :param str reason: Stripe's code of the reason, may be empty.
         :param datetime declined_at: When, in UTC.
         """
@@ -28,12 +31,16 @@ class PaymentTransaction(models.Model):
                 [moment, reason],
             ],
         })
-        self._log_message_on_linked_documents(
-            self.env._(
-                "An attempt to pay online was declined (%(reason)s). The client can try again.",
-                reason=reason or self.env._("no reason given"),
-            )
+        message = self.env._(
+            "An attempt to pay online was declined (%(reason)s). The client can try again.",
+            reason=reason or self.env._("no reason given"),
         )
+        if self.stripe_checkout_declines > 1 or not self.invoice_ids:
+            self._log_message_on_linked_documents(message)
+            return
+        user = self.provider_id._stripe_checkout_get_follow_up_user()
+        for invoice in self.invoice_ids:
+            invoice.message_post(body=message, partner_ids=user.partner_id.ids)
 
     def _stripe_checkout_follow_up_failure(self):
         """Tell client and staff that a debit which was under way has failed."""
@@ -52,7 +59,33 @@ class PaymentTransaction(models.Model):
         self._stripe_checkout_owe_mail('debit_failed')
 
     def _stripe_checkout_follow_up_unpaid(self):
-        """Tell the client whose attempts were all declined, now that the session has ended."""
+        """Tell the client whose attempts were all declined, now that the session has ended.
+
+        Not where less is left than was asked for: that session ended because the client has paid
+        otherwise, or need not pay any more.
+        """
         self.ensure_one()
-        if self.stripe_checkout_declines:
+        is_settled_otherwise = any(
+            invoice.currency_id.compare_amounts(
+                invoice.amount_residual, self._stripe_checkout_get_share(invoice)
+            )
+            < 0
+            for invoice in self.invoice_ids
+        )
+        if not is_settled_otherwise and (
+            self.stripe_checkout_declines or self._stripe_checkout_was_declined_before()
+        ):
             self._stripe_checkout_owe_mail('unpaid')
+
+    def _stripe_checkout_was_declined_before(self):
+        """Tell whether the client was declined in the session before, and not told of it because
+        they had opened this one already.
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        before = self.invoice_ids.transaction_ids.filtered(lambda tx: tx.id < self.id)
+        last = before.sorted('id')[-1:]
+        return (
+            last.stripe_checkout_mail == 'unpaid' and last.stripe_checkout_mail_state == 'skipped'
+        )

@@ -201,13 +201,19 @@ class PaymentTransaction(models.Model):
         """
         links = self.env['stripe.payment.link']
         is_debit = self.stripe_checkout_mail == 'debit_failed'
-        newer = self.invoice_ids.transaction_ids.filtered(lambda tx: tx.id > self.id)
+        newer = self.invoice_ids.transaction_ids.filtered(
+            lambda tx: tx.id > self.id and tx.state not in ('cancel', 'error')
+        )
         states = self.invoice_ids._stripe_checkout_get_states()
         payable = self.invoice_ids.filtered(lambda invoice: states[invoice] == 'payable')
-        if payable and not self.stripe_checkout_link_id.revoked and (is_debit or not newer):
-            return links._hand_out(payable, self._stripe_checkout_get_contact(), 'failure')
+        link = self.stripe_checkout_link_id
+        if payable and not link.revoked and (is_debit or not newer):
+            # A part that the client had chosen is what they are asked for again.
+            amount = 0.0 if link._is_amount_paid() else link.amount
+            contact = self._stripe_checkout_get_contact()
+            return links._hand_out(payable, contact, 'failure', amount)
         if is_debit:
-            return self.stripe_checkout_link_id or links._get_or_create_for_all(self.invoice_ids)
+            return link or links._get_or_create_for_all(self.invoice_ids)
         return links
 
     def _stripe_checkout_follow_up_mail(self):

@@ -103,6 +103,21 @@ class TestFailedDebit(StripeCheckoutCommon):
         self.assertEqual(self.read_mails(), [])
         self.assertIn("cannot be told by e-mail", str(invoice.activity_ids.note))
 
+    def test_a_part_is_asked_for_again_as_a_part(self):
+        invoice = self.create_invoice(100)
+        link = self.env['stripe.payment.link']._get_or_create_for_amount(invoice, 40.0)
+        response = self.url_open(link._get_path(), allow_redirects=False)
+        session = self.get_session(response.headers['Location'])
+        self.stripe.pay(session['id'], 'us_bank_account')
+        self.work()
+        self.stripe.fail_debit(session['id'])
+        self.work()
+        [letter] = self.read_mails()
+        self.assertIn('$ 100.00', letter.plain)
+        self.assertIn("To pay now $ 40.00", letter.text.replace('\N{NO-BREAK SPACE}', ' '))
+        session = self.get_session(self.follow(letter).headers['Location'])
+        self.assertEqual(session['amount_total'], 4000)
+
     def test_told_once(self):
         invoice = self.create_invoice(100)
         session = self.fail_debit(invoice)
@@ -130,6 +145,20 @@ class TestFailedDebit(StripeCheckoutCommon):
             any('insufficient_funds' in str(m.body) for m in invoice.message_ids),
             invoice.message_ids.mapped('body'),
         )
+
+    def test_somebody_is_notified_of_the_first_decline(self):
+        self.provider.with_user(self.billing_admin).stripe_checkout_user_id = self.billing_admin
+        invoice = self.create_invoice(100)
+        session = self.decline(invoice)
+        self.stripe.pay(session['id'], outcome='insufficient_funds')
+        self.work()
+        told = invoice.message_ids.filtered(lambda m: 'insufficient_funds' in str(m.body))
+        self.assertEqual(len(told), 2)
+        self.assertEqual(
+            told.notification_ids.res_partner_id, self.billing_admin.partner_id, "Nobody else"
+        )
+        self.assertEqual(len(told.notification_ids), 1)
+        self.assertTrue(all(message.subtype_id.internal for message in told), "No client reads it")
 
     def test_client_is_told_if_the_session_ends_unpaid(self):
         self.provider.with_user(self.billing_admin).stripe_checkout_link_expiration = '720'
@@ -172,3 +201,46 @@ class TestFailedDebit(StripeCheckoutCommon):
         self.run_cron('ir_cron_send_mails')
         self.assertEqual(self.read_mails(), [])
         self.assertIn('skipped', invoice.transaction_ids.mapped('stripe_checkout_mail_state'))
+
+    def end_session(self, session):
+        """Let a session run out at Stripe, without telling us yet."""
+        client = self.provider._stripe_checkout_get_client()
+        client.v1.checkout.sessions.expire(session['id'])
+
+    def test_told_after_another_look_that_led_to_nothing(self):
+        self.provider.with_user(self.billing_admin).stripe_checkout_link_expiration = '720'
+        invoice = self.create_invoice(100)
+        self.end_session(self.decline(invoice))
+        self.deliver()
+        self.run_queue()
+        second = self.open_link(invoice)
+        self.run_cron('ir_cron_send_mails')
+        self.assertEqual(self.read_mails(), [], "The client is paying right now")
+        self.end_session(second)
+        self.work()
+        [letter] = self.read_mails()
+        self.assertIn("declined", letter.text)
+        self.end_session(self.open_link(invoice))
+        self.work()
+        self.assertEqual(len(self.read_mails()), 1, "Told once")
+
+    def test_told_although_a_later_session_has_ended_too(self):
+        invoice = self.create_invoice(100)
+        self.end_session(self.decline(invoice))
+        with freeze_time(datetime.now() + timedelta(hours=25)):
+            # Opened before we heard that the first had ended.
+            self.end_session(self.open_link(invoice))
+        self.work()
+        self.assertEqual(invoice.transaction_ids.mapped('state'), ['cancel', 'cancel'])
+        [letter] = self.read_mails()
+        self.assertIn("declined", letter.text)
+
+    def test_nobody_is_told_who_has_paid_otherwise(self):
+        invoice = self.create_invoice(100)
+        self.decline(invoice)
+        self.env['account.payment.register'].with_context(
+            active_model='account.move', active_ids=invoice.ids
+        ).create({'amount': 60})._create_payments()
+        self.work()
+        self.assertEqual(invoice.transaction_ids.state, 'cancel')
+        self.assertEqual(self.read_mails(), [])

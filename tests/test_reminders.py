@@ -113,6 +113,26 @@ class TestReminders(StripeCheckoutCommon):
         with self.assertRaises(UserError):
             wizard.action_send()
 
+    def give_credit(self, amount):
+        """Book a payment of the client for no invoice."""
+        self.env['account.payment'].create({
+            'payment_type': 'inbound',
+            'partner_type': 'customer',
+            'partner_id': self.client.id,
+            'amount': amount,
+            'journal_id': self.company_data['default_journal_bank'].id,
+        }).action_post()
+
+    def test_staff_hear_of_credit_before_they_send(self):
+        invoice = self.create_due(-1)
+        self.assertFalse(self.open_wizard(invoice).credit_notice)
+        self.give_credit(30)
+        wizard = self.open_wizard(invoice)
+        self.assertIn(invoice.name, wizard.credit_notice)
+        self.assertIn('30.00', wizard.credit_notice)
+        wizard.action_send()
+        self.assertEqual(len(self.read_mails()), 1, "It is for them to decide")
+
     def test_for_billing_staff_only(self):
         stranger = new_test_user(self.env, login='stranger', groups='base.group_user')
         with self.assertRaises(AccessError):
@@ -263,6 +283,20 @@ class TestReminders(StripeCheckoutCommon):
         self.assertEqual(len(self.read_mails()), 1)
         self.pay_otherwise(invoice)
         self.assert_reminders({6: 1, 7: 1})
+
+    def test_whose_credit_covers_it_is_left_to_staff(self):
+        self.switch_on()
+        covered = self.create_due(-1)
+        self.give_credit(100)
+        self.assert_reminders({0: 0, 1: 0, 7: 0})
+        self.assertEqual(len(covered.activity_ids), 1)
+        self.assertIn("credit", covered.activity_ids.summary)
+
+    def test_whose_credit_covers_a_part_is_reminded(self):
+        self.switch_on()
+        self.create_due(-1)
+        self.give_credit(60)
+        self.assert_reminders({0: 1})
 
     def test_schedule_that_is_none_is_refused(self):
         for days in ('soon', '-1', '1.5', '400'):

@@ -5,7 +5,7 @@ from freezegun import freeze_time
 from lxml import html
 
 from odoo import fields
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, new_test_user, tagged
 from odoo.tools import mute_logger
 
@@ -181,6 +181,23 @@ class TestTimeline(StripeCheckoutCommon):
         self.get_page(self.url_open(former), 'replaced')
         self.open_link(invoice)
         self.assertTrue(any("replaced by biller" in line for line in self.read_timeline(invoice)))
+
+    def test_new_link_replaces_joint_ones_too(self):
+        invoices = self.create_invoice(100) + self.create_invoice(50)
+        joint = self.env['stripe.payment.link']._get_or_create_for_all(invoices)
+        others = self.get_path(invoices[1])
+        invoices[0].with_user(self.biller).action_stripe_checkout_new_link()
+        self.get_page(self.url_open(joint._get_path()), 'replaced')
+        self.assertEqual(self.get_path(invoices[1]), others, "Not that of the other invoice alone")
+
+    def test_no_new_link_where_nothing_can_be_paid(self):
+        invoice = self.create_invoice(100)
+        path = self.get_path(invoice)
+        self.provider.state = 'disabled'
+        with self.assertRaisesRegex(UserError, "cannot be paid online"):
+            invoice.with_user(self.biller).action_stripe_checkout_new_link()
+        self.provider.state = 'test'
+        self.assertEqual(self.get_path(invoice), path, "The link that the client has lives on")
 
     def test_revoking_closes_the_page_at_stripe(self):
         invoice = self.create_invoice(100)

@@ -11,6 +11,7 @@ class StripeCheckoutRemind(models.TransientModel):
     move_ids = fields.Many2many('account.move', string="Invoices", readonly=True)
     sendable_count = fields.Integer(string="Reminders", compute='_compute_outcome')
     left_out = fields.Text(compute='_compute_outcome')
+    credit_notice = fields.Text(string="Credit Not Applied", compute='_compute_outcome')
 
     @api.depends('move_ids')
     def _compute_outcome(self):
@@ -21,6 +22,16 @@ class StripeCheckoutRemind(models.TransientModel):
             wizard.sendable_count = sum(not refusal for refusal in refusals.values())
             wizard.left_out = '\n'.join(
                 f'{move.display_name}: {refusal}' for move, refusal in refusals.items() if refusal
+            )
+            credits_ = {
+                move: move._stripe_checkout_get_credit()
+                for move, refusal in refusals.items()
+                if not refusal
+            }
+            wizard.credit_notice = '\n'.join(
+                f'{move.display_name}: {move.currency_id.format(credit)}'
+                for move, credit in credits_.items()
+                if not move.currency_id.is_zero(credit)
             )
 
     def action_send(self):
