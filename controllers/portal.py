@@ -15,8 +15,13 @@ class PortalAccountStripeCheckout(PortalAccount):
         invoices = Domain('move_type', '=', 'out_invoice')
         is_open = Domain('payment_state', 'in', ('not_paid', 'partial', 'blocked'))
         is_paid = Domain('payment_state', 'in', ('in_payment', 'paid'))
+        filters = super()._get_account_searchbar_filters()
+        # Odoo's finds what is made out to the very user, by the day of the last installment.
+        filters['overdue_invoices']['domain'] = request.env[
+            'account.move'
+        ]._stripe_checkout_get_overdue_domain()
         return {
-            **super()._get_account_searchbar_filters(),
+            **filters,
             'invoices_open': {
                 'label': request.env._("Open invoices"),
                 'domain': invoices & is_open,

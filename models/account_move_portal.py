@@ -2,7 +2,8 @@
 
 import uuid
 
-from odoo import fields, models
+from odoo import api, fields, models
+from odoo.fields import Domain
 
 from .. import utils
 
@@ -129,6 +130,29 @@ class AccountMove(models.Model):
         return any(
             (line.date_maturity or line.date) < today
             for line in self._stripe_checkout_get_open_terms()
+        )
+
+    @api.model
+    def _stripe_checkout_get_overdue_domain(self):
+        """Return which of the invoices that the user sees have the badge of what is overdue.
+
+        :rtype: Domain
+        """
+        # In sudo mode: clients cannot read transactions.
+        pending = self.sudo()._search(self._stripe_checkout_get_fact_domains()['pending'])
+        return (
+            Domain('move_type', '=', 'out_invoice')
+            & Domain('payment_state', 'in', ('not_paid', 'partial'))
+            & Domain(
+                'line_ids',
+                'any',
+                [
+                    ('display_type', '=', 'payment_term'),
+                    ('reconciled', '=', False),
+                    ('date_maturity', '<', fields.Date.context_today(self)),
+                ],
+            )
+            & Domain('id', 'not in', pending)
         )
 
     def _stripe_checkout_is_due(self):
