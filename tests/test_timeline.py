@@ -193,6 +193,22 @@ class TestTimeline(StripeCheckoutCommon):
         self.get_page(self.url_open(path), 'revoked')
         self.assert_status(invoice, 'revoked')
 
+    def test_revoking_ends_the_offer_of_a_new_link_too(self):
+        invoice = self.create_invoice(100)
+        path = self.get_path(invoice)
+        self.hand_out(invoice)
+        invoice.sudo().stripe_payment_link_ids.expires_at = fields.Datetime.now()
+        self.hand_out(invoice)
+        invoice.with_user(self.biller).action_stripe_checkout_revoke_link()
+        self.assert_status(invoice, 'revoked')
+        self.get_page(self.url_open(path), 'revoked')
+        told = self.read_timeline(invoice)
+        self.assertEqual(len([line for line in told if "revoked by biller" in line]), 1)
+        self.assertIn("Payment link expired", told)
+        invoice.with_user(self.biller).action_stripe_checkout_new_link()
+        invoice.sudo().stripe_payment_link_ids.sorted('id')[-1].expires_at = fields.Datetime.now()
+        self.assert_status(invoice, 'expired')
+
     @mute_logger(LIFE)
     def test_revoking_while_stripe_is_away_is_made_up_for(self):
         invoice = self.create_invoice(100)
