@@ -151,6 +151,7 @@ class PortalAccountStripeCheckout(PortalAccount):
             'page_name': 'pay_together',
             'invoices': invoices,
             'groups': payable._stripe_checkout_group(),
+            'differ_by_account': payable._stripe_checkout_differ_by_account(),
             'refused': invoices - payable,
         }
         return request.render('payment_stripe_checkout.portal_pay_together', values)

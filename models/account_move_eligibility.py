@@ -83,7 +83,7 @@ class AccountMove(models.Model):
         return list(self.grouped(lambda invoice: invoice._stripe_checkout_get_group_key()).values())
 
     def _stripe_checkout_get_group_key(self):
-        """Return what two invoices must have in common to be paid at once."""
+        """Return what two invoices must have in common to be paid at once, last the account."""
         self.ensure_one()
         move_sudo = self.sudo()  # Clients cannot read accounts.
         receivable = move_sudo.line_ids.filtered(lambda line: line.display_type == 'payment_term')
@@ -93,6 +93,14 @@ class AccountMove(models.Model):
             move_sudo.commercial_partner_id.id,
             tuple(sorted(receivable.account_id.ids)),
         )
+
+    def _stripe_checkout_differ_by_account(self):
+        """Tell whether nothing but the receivable account keeps the invoices apart.
+
+        :rtype: bool
+        """
+        keys = {invoice._stripe_checkout_get_group_key() for invoice in self}
+        return len(keys) > 1 and len({key[:-1] for key in keys}) == 1
 
     # === PROVIDERS === #
 
