@@ -15,8 +15,8 @@ class AccountMove(models.Model):
         """Say in one word whether the invoices can be paid online, all at once, and else why not.
 
         :return: `'payable'`, `'draft'`, `'cancelled'`, `'reversed'`, `'processing'`, `'paid'`,
-                 `'blocked'` by staff, `'mixed'` where each can be paid but not with the others, or
-                 `'unavailable'` where online payment is not offered.
+                 `'refunded'`, `'zero'`, `'blocked'` by staff, `'mixed'` where each can be paid but
+                 not with the others, or `'unavailable'` where online payment is not offered.
         :rtype: str
         """
         states = self._stripe_checkout_get_states()
@@ -52,8 +52,10 @@ class AccountMove(models.Model):
             return 'cancelled'
         if self.payment_state == 'reversed':
             return 'reversed'
+        if self.currency_id.is_zero(self.amount_total):
+            return 'zero'
         if self.currency_id.is_zero(self.amount_residual):
-            return 'paid'
+            return 'refunded' if self._stripe_checkout_is_refunded() else 'paid'
         if self._stripe_checkout_get_pending_transactions():
             return 'processing'
         if self.payment_state == 'blocked':

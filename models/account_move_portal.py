@@ -195,6 +195,10 @@ class AccountMove(models.Model):
             'reversed': self.env._(
                 "This invoice is covered by a credit note. There is nothing to pay."
             ),
+            'zero': self.env._("The amount of this invoice is zero. There is nothing to pay."),
+            'refunded': self.env._(
+                "This invoice was paid, and the payment was refunded. There is nothing to pay."
+            ),
             'blocked': self.env._(
                 "Payment of this invoice is on hold while a question about it is settled."
             ),
@@ -211,8 +215,6 @@ class AccountMove(models.Model):
         )
 
     def _stripe_checkout_get_reason_paid(self):
-        if self.currency_id.is_zero(self.amount_total):
-            return self.env._("The amount of this invoice is zero. There is nothing to pay.")
         move_sudo = self.sudo()  # Clients cannot read the other side of a reconciliation.
         receivable = move_sudo.line_ids.filtered(lambda line: line.display_type == 'payment_term')
         sources = receivable.matched_credit_ids.credit_move_id.move_id

@@ -171,7 +171,7 @@ class StripePaymentLink(models.Model):
         """
         self.ensure_one()
         invoice_state = self._get_invoices()._stripe_checkout_get_state()
-        if invoice_state in ('paid', 'processing'):
+        if invoice_state in ('paid', 'refunded', 'processing'):
             return invoice_state  # Better news than that the link has ended.
         if self.revoked:
             return 'revoked'
