@@ -184,6 +184,16 @@ class TestBillingOverview(PortalCommon):
         self.assertIn(invoice.name, debit)
         self.assertIn("$ 100.00", debit)
         self.assertEqual(self.read_buttons(overview), [], "It is not paid twice")
+        self.assertEqual(self.read_part(overview, 'owed'), ["$ 100.00"])
+        self.assertEqual(self.read_part(overview, 'under_way'), ["$ 100.00 of it is on its way"])
+        self.assertEqual(self.read_part(overview, 'overdue'), ["$ 0.00"], "As its badge says")
+        late = self.create_due(20, self.late)
+        overview = self.open_overview()
+        self.assertEqual(self.read_part(overview, 'owed'), ["$ 120.00"])
+        self.assertEqual(self.read_part(overview, 'under_way'), ["$ 100.00 of it is on its way"])
+        self.assertEqual(self.read_part(overview, 'overdue'), ["$ 20.00"])
+        self.pay_otherwise(late + invoice)
+        self.assertEqual(self.read_part(self.open_overview(), 'owed'), [])
 
     def test_unapplied_credit(self):
         self.give_credit(30)
