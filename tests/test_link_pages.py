@@ -240,9 +240,20 @@ class TestLinkPages(StripeCheckoutCommon):
         path = self.get_path(self.create_invoice(100))
         self.stripe.faults.next(3, 'reset')
         page = self.visit(path, 'unavailable')
-        self.assertIn("Nothing was charged", page.text_content())
+        self.assertIn("This visit has charged nothing", page.text_content())
         [again] = page.xpath("//a[@name='o_stripe_checkout_again']/@href")
         self.assertEqual(self.visit(again).status_code, 303)
+
+    def test_what_is_not_offered_online_is_not_to_be_tried_again(self):
+        path = self.get_path(self.create_invoice(100))
+        too_small = self.create_invoice(0.2).stripe_payment_link_ids._get_path()
+        self.visit(too_small, 'unavailable')
+        self.provider.state = 'disabled'
+        for each in (path, too_small):
+            page = self.visit(each, 'unavailable')
+            self.assertIn("cannot be paid online at the moment", page.text_content())
+            self.assertEqual(page.xpath("//*[@name='o_stripe_checkout_again']"), [])
+            self.assertTrue(page.xpath("//*[@name='o_stripe_checkout_contact']"))
 
     def test_expired_link_of_a_cancelled_invoice_promises_nothing(self):
         invoice = self.create_invoice(100)
