@@ -240,6 +240,15 @@ class StripePaymentLink(models.Model):
             lambda p: (p.invoice_ids | p.reconciled_invoice_ids) <= self.move_ids
         )
 
+    def _is_seen_by(self, user):
+        """Tell whether a user who is logged in may see the invoices of the link.
+
+        :param res.users user: The user.
+        :rtype: bool
+        """
+        self.ensure_one()
+        return not user._is_public() and self.move_ids.with_user(user).has_access('read')
+
     # === VISIT === #
 
     def _visit(self):

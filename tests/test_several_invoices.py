@@ -142,7 +142,12 @@ class TestSeveralInvoices(PortalCommon):
         self.assertEqual([s['id'] for s in self.get_open_sessions()], [session['id']])
         self.pay(session)
         self.assertEqual({i.payment_state for i in (first, third)}, {'paid'})
-        self.get_page(self.url_open(path), 'paid')
+        page = self.get_page(self.url_open(path), 'paid')
+        [href] = page.xpath("//a[@name='o_stripe_checkout_billing']/@href")
+        self.assertIn("Last payments", self.url_open(href).text)
+        self.authenticate(None, None)
+        page = self.get_page(self.url_open(path), 'paid')
+        self.assertEqual(page.xpath("//a[@name='o_stripe_checkout_billing']"), [])
 
     def test_a_joint_link_is_not_the_link_of_one_invoice(self):
         first, second, _third = self.create_three()
