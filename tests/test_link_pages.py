@@ -262,6 +262,27 @@ class TestLinkPages(StripeCheckoutCommon):
         invoice.button_cancel()
         self.visit(path, 'cancelled')
 
+    def test_every_page_of_a_link_names_its_invoice(self):
+        invoice = self.create_invoice(100)
+        path = self.expire(invoice)
+        link = invoice.sudo().stripe_payment_link_ids
+        page = self.visit(path, 'expired')
+        self.assertIn(invoice.name, page.text_content())
+        response = self.press(page, 'o_stripe_checkout_renew')
+        self.assertIn(invoice.name, self.get_page(response, 'renewed').text_content())
+        for name in ('replaced', 'revoked'):
+            link[name] = True
+            self.assertIn(invoice.name, self.visit(path, name).text_content())
+        invoice.button_draft()
+        link.write({'replaced': False, 'revoked': False})
+        self.assertIn(invoice.name, self.visit(path, 'draft').text_content())
+        invoices = self.create_invoice(100) + self.create_invoice(50)
+        joint = self.env['stripe.payment.link']._get_or_create_for_all(invoices)
+        joint.revoked = True
+        page = self.visit(joint._get_path(), 'revoked')
+        for each in invoices:
+            self.assertIn(each.name, page.text_content())
+
     # === LANGUAGE === #
 
     def test_checkout_speaks_the_clients_language(self):
