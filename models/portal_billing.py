@@ -32,7 +32,7 @@ class StripeCheckoutBilling(models.AbstractModel):
         due_groups = [self._describe_due(group) for group in due._stripe_checkout_group()]
         # Where the button of what is due asks for all of it, one button is enough.
         asked = [group['invoices'] for group in due_groups if not group['part']]
-        debits = self._get_debits()
+        debits, payments = self._get_debits(), self._get_payments()
         balances, credits_ = self._get_balances(debits), self._get_credits()
         return {
             'balances': balances,
@@ -44,7 +44,8 @@ class StripeCheckoutBilling(models.AbstractModel):
             ],
             'debits': debits,
             'credits': credits_,
-            'payments': self._get_payments(),
+            'payments': payments,
+            'refunded': self._get_refunded(payments),
         }
 
     @api.model
@@ -237,6 +238,25 @@ class StripeCheckoutBilling(models.AbstractModel):
         payments_sudo = self.env['account.payment'].sudo()  # Clients cannot read them.
         return payments_sudo.search(
             self._get_payments_domain(), order='date desc, id desc', limit=LAST_PAYMENTS
+        )
+
+    @api.model
+    def _get_refunded(self, payments):
+        """Return what of the payments went back to the client.
+
+        :param account.payment payments: The payments, in sudo mode.
+        :return: The amount of each that was refunded at all.
+        :rtype: dict[account.payment, float]
+        """
+        return dict(
+            payments._read_group(
+                [
+                    ('source_payment_id', 'in', payments.ids),
+                    ('state', 'in', ('in_process', 'paid')),
+                ],
+                ['source_payment_id'],
+                ['amount:sum'],
+            )
         )
 
     @api.model

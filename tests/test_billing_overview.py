@@ -216,6 +216,18 @@ class TestBillingOverview(PortalCommon):
         self.assertIn("Payment Receipt", receipt)
         self.assertIn(invoice.name, receipt)
 
+    def test_refunded_payments_say_so(self):
+        invoice, other = self.create_due(100, self.late), self.create_due(50, self.late)
+        for each in (invoice, other):
+            self.stripe.pay(self.open_link(each)['id'])
+        self.deliver()
+        self.run_queue()
+        self.assertEqual(self.read_part(self.open_overview(), 'refunded'), [])
+        self.stripe.refund(invoice.transaction_ids.stripe_checkout_session_id, 4000)
+        self.deliver()
+        self.run_queue()
+        self.assertEqual(self.read_part(self.open_overview(), 'refunded'), ["Refunded: $ 40.00"])
+
     # === SCOPE === #
 
     def test_invoices_of_all_contacts_of_the_company(self):
