@@ -4,6 +4,10 @@ from odoo.http import request, route
 
 from odoo.addons.account_payment.controllers.portal import PortalAccount
 
+from .pay import CAME_FROM
+
+CAME_FROM_LIMIT = 20
+
 
 class PortalAccountStripeCheckout(PortalAccount):
     """The invoices of the portal, and the ways from there to Stripe."""
@@ -112,6 +116,9 @@ class PortalAccountStripeCheckout(PortalAccount):
             invoice_sudo = self._document_check_access('account.move', invoice_id, access_token)
         except (AccessError, MissingError):
             return request.redirect('/my')
+        came_from = request.session.get(CAME_FROM, [])
+        if invoice_id not in came_from:
+            request.session[CAME_FROM] = [*came_from, invoice_id][-CAME_FROM_LIMIT:]
         part = invoice_sudo._stripe_checkout_read_choice(choice, amount)
         if part is None:
             return request.redirect(invoice_sudo.get_portal_url(query_string='&pay_error=amount'))

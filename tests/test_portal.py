@@ -103,3 +103,8 @@ class TestPortal(StripeCheckoutCommon):
         self.assertIn(f'/my/invoices/{invoice.id}', href)
         self.authenticate(None, None)
         self.assertFalse(html.fromstring(self.url_open(path).content).xpath(back))
+        self.url_open(invoice._stripe_checkout_get_portal_pay_url())  # From the invoice's page.
+        [href] = html.fromstring(self.url_open(path).content).xpath(back)
+        self.assertIn(invoice.name, self.url_open(href).text)
+        other = f'{self.get_path(self.create_invoice(50))}/cancelled'
+        self.assertFalse(html.fromstring(self.url_open(other).content).xpath(back))
