@@ -105,7 +105,8 @@ class PortalAccountStripeCheckout(PortalAccount):
         sitemap=False,
     )
     def portal_invoice_pay_online(self, invoice_id, access_token=None, choice='all', amount=None):
-        """Lead a client from the portal to the invoice's payment link.
+        """Lead a client from the portal to the invoice's payment link; back where it cannot be
+        paid.
 
         :param int invoice_id: The invoice.
         :param str access_token: What lets a client in who is not logged in.
@@ -119,6 +120,8 @@ class PortalAccountStripeCheckout(PortalAccount):
         came_from = request.session.get(CAME_FROM, [])
         if invoice_id not in came_from:
             request.session[CAME_FROM] = [*came_from, invoice_id][-CAME_FROM_LIMIT:]
+        if invoice_sudo._stripe_checkout_get_state() != 'payable':
+            return request.redirect(invoice_sudo.get_portal_url())  # It says why.
         part = invoice_sudo._stripe_checkout_read_choice(choice, amount)
         if part is None:
             return request.redirect(invoice_sudo.get_portal_url(query_string='&pay_error=amount'))
