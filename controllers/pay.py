@@ -21,6 +21,9 @@ PRIVATE_HEADERS = {
 
 VISIT_LOOKS = 5
 
+# Where the session notes from which invoices' pages its visitor went to pay.
+CAME_FROM = 'stripe_checkout_came_from'
+
 # How long the page after Checkout waits before it looks again: soon at first, then seldom, and
 # not for ever.
 WAITING_SECONDS = (2, 2, 3, 5, 10, 20, 30, 60, 60, 60)
@@ -247,7 +250,22 @@ class PayController(http.Controller):
 
     def _render(self, page, values):
         template = f'payment_stripe_checkout.pay_{page}'
+        values['is_way_back'] = bool(values['link']) and self._is_way_back(values['link'])
         return self._protect(request.render(template, values))
+
+    @staticmethod
+    def _is_way_back(link):
+        """Tell whether the visitor may be led to the page of the invoice.
+
+        That are clients who are logged in, and whoever came from there. A pay link alone does not
+        open it: it is handed on to whoever pays, it ends and can be revoked, while the address of
+        an invoice's page is good for ever.
+
+        :param stripe.payment.link link: The link.
+        :rtype: bool
+        """
+        came_from = request.session.get(CAME_FROM, [])
+        return link._is_seen_by(request.env.user) or set(link.move_ids.ids) <= set(came_from)
 
     @staticmethod
     def _protect(response):

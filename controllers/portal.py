@@ -4,6 +4,10 @@ from odoo.http import request, route
 
 from odoo.addons.account_payment.controllers.portal import PortalAccount
 
+from .pay import CAME_FROM
+
+CAME_FROM_LIMIT = 20
+
 
 class PortalAccountStripeCheckout(PortalAccount):
     """The invoices of the portal, and the ways from there to Stripe."""
@@ -15,8 +19,13 @@ class PortalAccountStripeCheckout(PortalAccount):
         invoices = Domain('move_type', '=', 'out_invoice')
         is_open = Domain('payment_state', 'in', ('not_paid', 'partial', 'blocked'))
         is_paid = Domain('payment_state', 'in', ('in_payment', 'paid'))
+        filters = super()._get_account_searchbar_filters()
+        # Odoo's finds what is made out to the very user, by the day of the last installment.
+        filters['overdue_invoices']['domain'] = request.env[
+            'account.move'
+        ]._stripe_checkout_get_overdue_domain()
         return {
-            **super()._get_account_searchbar_filters(),
+            **filters,
             'invoices_open': {
                 'label': request.env._("Open invoices"),
                 'domain': invoices & is_open,
@@ -96,7 +105,8 @@ class PortalAccountStripeCheckout(PortalAccount):
         sitemap=False,
     )
     def portal_invoice_pay_online(self, invoice_id, access_token=None, choice='all', amount=None):
-        """Lead a client from the portal to the invoice's payment link.
+        """Lead a client from the portal to the invoice's payment link; back where it cannot be
+        paid.
 
         :param int invoice_id: The invoice.
         :param str access_token: What lets a client in who is not logged in.
@@ -107,6 +117,11 @@ class PortalAccountStripeCheckout(PortalAccount):
             invoice_sudo = self._document_check_access('account.move', invoice_id, access_token)
         except (AccessError, MissingError):
             return request.redirect('/my')
+        came_from = request.session.get(CAME_FROM, [])
+        if invoice_id not in came_from:
+            request.session[CAME_FROM] = [*came_from, invoice_id][-CAME_FROM_LIMIT:]
+        if invoice_sudo._stripe_checkout_get_state() != 'payable':
+            return request.redirect(invoice_sudo.get_portal_url())  # It says why.
         part = invoice_sudo._stripe_checkout_read_choice(choice, amount)
         if part is None:
             return request.redirect(invoice_sudo.get_portal_url(query_string='&pay_error=amount'))
@@ -146,6 +161,7 @@ class PortalAccountStripeCheckout(PortalAccount):
             'page_name': 'pay_together',
             'invoices': invoices,
             'groups': payable._stripe_checkout_group(),
+            'differ_by_account': payable._stripe_checkout_differ_by_account(),
             'refused': invoices - payable,
         }
         return request.render('payment_stripe_checkout.portal_pay_together', values)

@@ -15,8 +15,8 @@ class AccountMove(models.Model):
         """Say in one word whether the invoices can be paid online, all at once, and else why not.
 
         :return: `'payable'`, `'draft'`, `'cancelled'`, `'reversed'`, `'processing'`, `'paid'`,
-                 `'blocked'` by staff, `'mixed'` where each can be paid but not with the others, or
-                 `'unavailable'` where online payment is not offered.
+                 `'refunded'`, `'zero'`, `'blocked'` by staff, `'mixed'` where each can be paid but
+                 not with the others, or `'unavailable'` where online payment is not offered.
         :rtype: str
         """
         states = self._stripe_checkout_get_states()
@@ -52,8 +52,10 @@ class AccountMove(models.Model):
             return 'cancelled'
         if self.payment_state == 'reversed':
             return 'reversed'
+        if self.currency_id.is_zero(self.amount_total):
+            return 'zero'
         if self.currency_id.is_zero(self.amount_residual):
-            return 'paid'
+            return 'refunded' if self._stripe_checkout_is_refunded() else 'paid'
         if self._stripe_checkout_get_pending_transactions():
             return 'processing'
         if self.payment_state == 'blocked':
@@ -83,7 +85,7 @@ class AccountMove(models.Model):
         return list(self.grouped(lambda invoice: invoice._stripe_checkout_get_group_key()).values())
 
     def _stripe_checkout_get_group_key(self):
-        """Return what two invoices must have in common to be paid at once."""
+        """Return what two invoices must have in common to be paid at once, last the account."""
         self.ensure_one()
         move_sudo = self.sudo()  # Clients cannot read accounts.
         receivable = move_sudo.line_ids.filtered(lambda line: line.display_type == 'payment_term')
@@ -93,6 +95,14 @@ class AccountMove(models.Model):
             move_sudo.commercial_partner_id.id,
             tuple(sorted(receivable.account_id.ids)),
         )
+
+    def _stripe_checkout_differ_by_account(self):
+        """Tell whether nothing but the receivable account keeps the invoices apart.
+
+        :rtype: bool
+        """
+        keys = {invoice._stripe_checkout_get_group_key() for invoice in self}
+        return len(keys) > 1 and len({key[:-1] for key in keys}) == 1
 
     # === PROVIDERS === #
 

@@ -2,7 +2,8 @@
 
 import uuid
 
-from odoo import fields, models
+from odoo import api, fields, models
+from odoo.fields import Domain
 
 from .. import utils
 
@@ -131,6 +132,29 @@ class AccountMove(models.Model):
             for line in self._stripe_checkout_get_open_terms()
         )
 
+    @api.model
+    def _stripe_checkout_get_overdue_domain(self):
+        """Return which of the invoices that the user sees have the badge of what is overdue.
+
+        :rtype: Domain
+        """
+        # In sudo mode: clients cannot read transactions.
+        pending = self.sudo()._search(self._stripe_checkout_get_fact_domains()['pending'])
+        return (
+            Domain('move_type', '=', 'out_invoice')
+            & Domain('payment_state', 'in', ('not_paid', 'partial'))
+            & Domain(
+                'line_ids',
+                'any',
+                [
+                    ('display_type', '=', 'payment_term'),
+                    ('reconciled', '=', False),
+                    ('date_maturity', '<', fields.Date.context_today(self)),
+                ],
+            )
+            & Domain('id', 'not in', pending)
+        )
+
     def _stripe_checkout_is_due(self):
         """Tell whether an installment of the invoice is to be paid today or was earlier.
 
@@ -171,6 +195,10 @@ class AccountMove(models.Model):
             'reversed': self.env._(
                 "This invoice is covered by a credit note. There is nothing to pay."
             ),
+            'zero': self.env._("The amount of this invoice is zero. There is nothing to pay."),
+            'refunded': self.env._(
+                "This invoice was paid, and the payment was refunded. There is nothing to pay."
+            ),
             'blocked': self.env._(
                 "Payment of this invoice is on hold while a question about it is settled."
             ),
@@ -187,8 +215,6 @@ class AccountMove(models.Model):
         )
 
     def _stripe_checkout_get_reason_paid(self):
-        if self.currency_id.is_zero(self.amount_total):
-            return self.env._("The amount of this invoice is zero. There is nothing to pay.")
         move_sudo = self.sudo()  # Clients cannot read the other side of a reconciliation.
         receivable = move_sudo.line_ids.filtered(lambda line: line.display_type == 'payment_term')
         sources = receivable.matched_credit_ids.credit_move_id.move_id

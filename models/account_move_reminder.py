@@ -68,6 +68,8 @@ class AccountMove(models.Model):
             'reversed': self.env._("reversed"),
             'processing': self.env._("a payment is on its way"),
             'paid': self.env._("paid"),
+            'refunded': self.env._("refunded"),
+            'zero': self.env._("nothing to pay"),
         }.get(state) or self.env._("not offered for online payment")
 
     def _stripe_checkout_remind(self, stage=None, due=None):

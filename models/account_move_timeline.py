@@ -130,7 +130,7 @@ class AccountMove(models.Model):
             & Domain('payment_state', 'in', ('not_paid', 'partial')),
             'linked': link(Domain.TRUE),
             'alive': link(Domain('revoked', '!=', True) & Domain('replaced', '!=', True) & unended),
-            'expired': link(Domain('expires_at', '<=', now)),
+            'expired': link(Domain('expires_at', '<=', now) & Domain('revoked', '!=', True)),
             'sent': link(Domain('sent_at', '!=', False)),
             'opened': link(Domain('opened_at', '!=', False)),
             'started': transaction(session),
@@ -224,8 +224,7 @@ class AccountMove(models.Model):
         """
         self.ensure_one()
         self._stripe_checkout_check_staff()
-        links = self.sudo().stripe_payment_link_ids.filtered(lambda link: not link._has_ended())
-        if links._revoke():
+        if self.sudo().stripe_payment_link_ids._revoke():
             return self._stripe_checkout_notify(
                 'success', self.env._("The payment link was revoked.")
             )

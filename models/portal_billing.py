@@ -32,7 +32,8 @@ class StripeCheckoutBilling(models.AbstractModel):
         due_groups = [self._describe_due(group) for group in due._stripe_checkout_group()]
         # Where the button of what is due asks for all of it, one button is enough.
         asked = [group['invoices'] for group in due_groups if not group['part']]
-        balances, credits_ = self._get_balances(), self._get_credits()
+        debits, payments = self._get_debits(), self._get_payments()
+        balances, credits_ = self._get_balances(debits), self._get_credits()
         return {
             'balances': balances,
             'companies': {each['company'] for each in balances + credits_},
@@ -41,9 +42,10 @@ class StripeCheckoutBilling(models.AbstractModel):
             'open_groups': [
                 group for group in payable._stripe_checkout_group() if group not in asked
             ],
-            'debits': self._get_debits(),
+            'debits': debits,
             'credits': credits_,
-            'payments': self._get_payments(),
+            'payments': payments,
+            'refunded': self._get_refunded(payments),
         }
 
     @api.model
@@ -66,11 +68,13 @@ class StripeCheckoutBilling(models.AbstractModel):
     # === OWED === #
 
     @api.model
-    def _get_balances(self):
+    def _get_balances(self, debits):
         """Return what is owed, by company and currency.
 
-        :return: For each, the `company`, the `currency`, what is `owed`, what of it is `overdue`,
-                 and the day and the amount that is due next (`next_date`, `next_amount`).
+        :param list[dict] debits: The online payments that the bank still works on.
+        :return: For each, the `company`, the `currency`, what is `owed`, what of it is on its way
+                 (`under_way`) and what is `overdue`, and the day and the amount that is due next
+                 (`next_date`, `next_amount`).
         :rtype: list[dict]
         """
         today = fields.Date.context_today(self)
@@ -82,25 +86,35 @@ class StripeCheckoutBilling(models.AbstractModel):
                     'company': company,
                     'currency': currency,
                     'owed': 0.0,
+                    'under_way': 0.0,
                     'overdue': 0.0,
                     'next_date': None,
                     'next_amount': 0.0,
                 },
             )
             balance['owed'] += amount
-        for company, currency, day, amount in self._read_open_lines(self._get_waited_for_domain()):
+        waited_for = self._get_waited_for_domain(debits)
+        for company, currency, day, amount in self._read_open_lines(waited_for):
             balance = balances[company, currency]
             if day and day < today:
                 balance['overdue'] += amount
             elif not balance['next_date']:
                 balance['next_date'] = day
                 balance['next_amount'] = amount
+        for debit in debits:
+            for invoice in debit['invoices']:
+                share = debit['transaction']._stripe_checkout_get_share(invoice)
+                balance = balances.get((invoice.company_id, invoice.currency_id))
+                if balance:
+                    balance['under_way'] += min(share, invoice.amount_residual)
         return list(balances.values())
 
     @api.model
-    def _get_waited_for_domain(self):
+    def _get_waited_for_domain(self, debits):
         """Return which of the journal items that are owed the client is expected to pay now."""
-        return Domain('move_id.payment_state', '!=', 'blocked')
+        under_way = [invoice.id for debit in debits for invoice in debit['invoices']]
+        is_waited_for = Domain('move_id.payment_state', '!=', 'blocked')
+        return is_waited_for & Domain('move_id', 'not in', under_way)
 
     @api.model
     def _read_open_lines(self, domain):
@@ -224,6 +238,25 @@ class StripeCheckoutBilling(models.AbstractModel):
         payments_sudo = self.env['account.payment'].sudo()  # Clients cannot read them.
         return payments_sudo.search(
             self._get_payments_domain(), order='date desc, id desc', limit=LAST_PAYMENTS
+        )
+
+    @api.model
+    def _get_refunded(self, payments):
+        """Return what of the payments went back to the client.
+
+        :param account.payment payments: The payments, in sudo mode.
+        :return: The amount of each that was refunded at all.
+        :rtype: dict[account.payment, float]
+        """
+        return dict(
+            payments._read_group(
+                [
+                    ('source_payment_id', 'in', payments.ids),
+                    ('state', 'in', ('in_process', 'paid')),
+                ],
+                ['source_payment_id'],
+                ['amount:sum'],
+            )
         )
 
     @api.model

@@ -171,7 +171,7 @@ class StripePaymentLink(models.Model):
         """
         self.ensure_one()
         invoice_state = self._get_invoices()._stripe_checkout_get_state()
-        if invoice_state in ('paid', 'processing'):
+        if invoice_state in ('paid', 'refunded', 'processing'):
             return invoice_state  # Better news than that the link has ended.
         if self.revoked:
             return 'revoked'
@@ -239,6 +239,15 @@ class StripePaymentLink(models.Model):
         return payments.filtered(
             lambda p: (p.invoice_ids | p.reconciled_invoice_ids) <= self.move_ids
         )
+
+    def _is_seen_by(self, user):
+        """Tell whether a user who is logged in may see the invoices of the link.
+
+        :param res.users user: The user.
+        :rtype: bool
+        """
+        self.ensure_one()
+        return not user._is_public() and self.move_ids.with_user(user).has_access('read')
 
     # === VISIT === #
 

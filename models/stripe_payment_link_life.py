@@ -189,12 +189,15 @@ class StripePaymentLink(models.Model):
     def _revoke(self):
         """Withdraw the links, and the sessions at Stripe that they led to.
 
+        Those that have ended before, too: they would offer to mail a fresh one.
+
         :return: Whether nothing can be paid through them from now on; False if Stripe could not be
                  asked: the sweep repeats it.
         :rtype: bool
         """
-        self._end('revoked')
-        links = self.sudo()  # Staff see no claims.
+        links = self.sudo()  # Staff see no claims, and write no links by themselves.
+        links.filtered(lambda link: not link._has_ended())._end('revoked')
+        links.revoked = True
         claims_sudo = self.env['stripe.checkout.claim'].sudo()
         claims = claims_sudo._lock_for_invoices(links.move_ids)
         transactions = claims.transaction_id.filtered(
@@ -221,12 +224,12 @@ class StripePaymentLink(models.Model):
             (self.sent_at, self._tell_sent()),
             (self.opened_at, self.env._("Payment link opened for the first time")),
         ]
-        if self.revoked or self.replaced:
+        if self.ended_at:
             values = {'user': self.ended_by_id.name or ''}
             text = (
-                self.env._("Payment link revoked by %(user)s", **values)
-                if self.revoked
-                else self.env._("Payment link replaced by %(user)s", **values)
+                self.env._("Payment link replaced by %(user)s", **values)
+                if self.replaced
+                else self.env._("Payment link revoked by %(user)s", **values)
             )
             told.append((self.ended_at, text))
         elif self._is_expired():

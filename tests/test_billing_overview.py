@@ -184,6 +184,16 @@ class TestBillingOverview(PortalCommon):
         self.assertIn(invoice.name, debit)
         self.assertIn("$ 100.00", debit)
         self.assertEqual(self.read_buttons(overview), [], "It is not paid twice")
+        self.assertEqual(self.read_part(overview, 'owed'), ["$ 100.00"])
+        self.assertEqual(self.read_part(overview, 'under_way'), ["$ 100.00 of it is on its way"])
+        self.assertEqual(self.read_part(overview, 'overdue'), ["$ 0.00"], "As its badge says")
+        late = self.create_due(20, self.late)
+        overview = self.open_overview()
+        self.assertEqual(self.read_part(overview, 'owed'), ["$ 120.00"])
+        self.assertEqual(self.read_part(overview, 'under_way'), ["$ 100.00 of it is on its way"])
+        self.assertEqual(self.read_part(overview, 'overdue'), ["$ 20.00"])
+        self.pay_otherwise(late + invoice)
+        self.assertEqual(self.read_part(self.open_overview(), 'owed'), [])
 
     def test_unapplied_credit(self):
         self.give_credit(30)
@@ -205,6 +215,18 @@ class TestBillingOverview(PortalCommon):
         receipt = html.fromstring(self.url_open(href).content).text_content()
         self.assertIn("Payment Receipt", receipt)
         self.assertIn(invoice.name, receipt)
+
+    def test_refunded_payments_say_so(self):
+        invoice, other = self.create_due(100, self.late), self.create_due(50, self.late)
+        for each in (invoice, other):
+            self.stripe.pay(self.open_link(each)['id'])
+        self.deliver()
+        self.run_queue()
+        self.assertEqual(self.read_part(self.open_overview(), 'refunded'), [])
+        self.stripe.refund(invoice.transaction_ids.stripe_checkout_session_id, 4000)
+        self.deliver()
+        self.run_queue()
+        self.assertEqual(self.read_part(self.open_overview(), 'refunded'), ["Refunded: $ 40.00"])
 
     # === SCOPE === #
 

@@ -74,6 +74,18 @@ class TestDonePage(PortalCommon):
             [href] = page.xpath("//a[@name='o_stripe_checkout_back']/@href")
             self.assertIn(invoice.name, self.url_open(href).text)
 
+    def test_stranger_who_paid_several_finds_the_way_back_to_each(self):
+        invoices = self.create_invoice(100) + self.create_invoice(50)
+        link = self.env['stripe.payment.link']._get_or_create_for_all(invoices)
+        response = self.url_open(link._get_path(), allow_redirects=False)
+        session = self.get_session(response.headers['Location'])
+        self.stripe.pay(session['id'])
+        _response, page = self.open_done(self.get_done_path(session), 'done')
+        for invoice in invoices:
+            [href] = page.xpath(f"//a[normalize-space() = '{invoice.name}']/@href")
+            self.assertIn(invoice.name, self.url_open(href).text)
+            self.assertIn('access_token', href)
+
     def test_several_invoices(self):
         self.authenticate('portal_client', 'portal_client')
         invoices = [self.create_invoice(100), self.create_invoice(50)]

@@ -240,9 +240,20 @@ class TestLinkPages(StripeCheckoutCommon):
         path = self.get_path(self.create_invoice(100))
         self.stripe.faults.next(3, 'reset')
         page = self.visit(path, 'unavailable')
-        self.assertIn("Nothing was charged", page.text_content())
+        self.assertIn("This visit has charged nothing", page.text_content())
         [again] = page.xpath("//a[@name='o_stripe_checkout_again']/@href")
         self.assertEqual(self.visit(again).status_code, 303)
+
+    def test_what_is_not_offered_online_is_not_to_be_tried_again(self):
+        path = self.get_path(self.create_invoice(100))
+        too_small = self.create_invoice(0.2).stripe_payment_link_ids._get_path()
+        self.visit(too_small, 'unavailable')
+        self.provider.state = 'disabled'
+        for each in (path, too_small):
+            page = self.visit(each, 'unavailable')
+            self.assertIn("cannot be paid online at the moment", page.text_content())
+            self.assertEqual(page.xpath("//*[@name='o_stripe_checkout_again']"), [])
+            self.assertTrue(page.xpath("//*[@name='o_stripe_checkout_contact']"))
 
     def test_expired_link_of_a_cancelled_invoice_promises_nothing(self):
         invoice = self.create_invoice(100)
@@ -250,6 +261,27 @@ class TestLinkPages(StripeCheckoutCommon):
         invoice.button_draft()
         invoice.button_cancel()
         self.visit(path, 'cancelled')
+
+    def test_every_page_of_a_link_names_its_invoice(self):
+        invoice = self.create_invoice(100)
+        path = self.expire(invoice)
+        link = invoice.sudo().stripe_payment_link_ids
+        page = self.visit(path, 'expired')
+        self.assertIn(invoice.name, page.text_content())
+        response = self.press(page, 'o_stripe_checkout_renew')
+        self.assertIn(invoice.name, self.get_page(response, 'renewed').text_content())
+        for name in ('replaced', 'revoked'):
+            link[name] = True
+            self.assertIn(invoice.name, self.visit(path, name).text_content())
+        invoice.button_draft()
+        link.write({'replaced': False, 'revoked': False})
+        self.assertIn(invoice.name, self.visit(path, 'draft').text_content())
+        invoices = self.create_invoice(100) + self.create_invoice(50)
+        joint = self.env['stripe.payment.link']._get_or_create_for_all(invoices)
+        joint.revoked = True
+        page = self.visit(joint._get_path(), 'revoked')
+        for each in invoices:
+            self.assertIn(each.name, page.text_content())
 
     # === LANGUAGE === #
 

@@ -85,6 +85,21 @@ class TestPortal(StripeCheckoutCommon):
         ours, _odoos = self.get_buttons(self.get_row(invoice))
         self.assertEqual(self.get_session(self.url_open(ours[0]).url)['status'], 'open')
 
+    def test_no_link_is_made_for_what_cannot_be_paid(self):
+        draft = self.create_invoice(100, post=False)
+        bill = self.create_invoice(100, move_type='in_invoice', invoice_date='2026-01-01')
+        paid = self.create_invoice(100)
+        paid.sudo().stripe_payment_link_ids.revoked = True
+        self.env['account.payment.register'].with_context(
+            active_model='account.move', active_ids=paid.ids
+        ).create({})._create_payments()
+        before = self.env['stripe.payment.link'].search_count([])
+        for move in draft + bill + paid:
+            response = self.url_open(move._stripe_checkout_get_portal_pay_url())
+            self.assertIn(f'/my/invoices/{move.id}?', response.url)
+        self.assertEqual(self.env['stripe.payment.link'].search_count([]), before)
+        self.assertEqual(len(self.stripe.calls), 0)
+
     def test_foreign_invoice_is_out_of_reach(self):
         foreign = self.create_invoice(100, partner_id=self.partner_a.id)
         for query in ('', '?access_token=guess'):
@@ -103,3 +118,8 @@ class TestPortal(StripeCheckoutCommon):
         self.assertIn(f'/my/invoices/{invoice.id}', href)
         self.authenticate(None, None)
         self.assertFalse(html.fromstring(self.url_open(path).content).xpath(back))
+        self.url_open(invoice._stripe_checkout_get_portal_pay_url())  # From the invoice's page.
+        [href] = html.fromstring(self.url_open(path).content).xpath(back)
+        self.assertIn(invoice.name, self.url_open(href).text)
+        other = f'{self.get_path(self.create_invoice(50))}/cancelled'
+        self.assertFalse(html.fromstring(self.url_open(other).content).xpath(back))

@@ -90,7 +90,25 @@ class TestPortalInvoice(PortalCommon):
         self.assertIn("credit and payments", self.read_reason(mixed))
 
     def test_zero(self):
-        self.assertIn("zero", self.read_reason(self.create_invoice(0)))
+        invoice = self.create_invoice(0)
+        self.assertIn("zero", self.read_reason(invoice))
+        page = self.get_page(self.url_open(invoice.stripe_payment_link_ids._get_path()), 'zero')
+        self.assertIn("There is nothing to pay", page.text_content())
+
+    def test_refunded(self):
+        invoice = self.create_invoice(100)
+        path = self.get_path(invoice)
+        session = self.open_link(invoice)
+        self.pay_and_settle(session)
+        self.assertIn("is paid", self.read_reason(invoice))
+        self.stripe.refund(session['id'])
+        self.deliver()
+        self.run_queue()
+        self.assertIn("refunded", self.read_reason(invoice))
+        page = self.open_invoice(invoice)
+        self.assertEqual(page.xpath("//div[@data-state]/@data-state"), ['refunded'])
+        page = self.get_page(self.url_open(path), 'refunded')
+        self.assertTrue(page.xpath("//a[@name='o_stripe_checkout_receipt']"))
 
     def test_blocked_by_staff(self):
         invoice = self.create_invoice(100)

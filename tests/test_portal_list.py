@@ -102,6 +102,27 @@ class TestPortalList(PortalCommon):
         names = self.get_names('filterby=all')
         self.assertLessEqual({invoice.name, paid.name, refunded.name}, set(names))
 
+    def test_overdue_filter_finds_what_has_the_badge(self):
+        """Odoo's own finds neither what is made out to the company nor an early installment."""
+        term = self.env['account.payment.term'].create({
+            'name': "Half now, half later",
+            'line_ids': [
+                (0, 0, {'value': 'percent', 'value_amount': 50, 'nb_days': 1}),
+                (0, 0, {'value': 'percent', 'value_amount': 50, 'nb_days': 80}),
+            ],
+        })
+        day = fields.Date.today() - timedelta(days=10)
+        halves = self.create_invoice(100, invoice_date=day, invoice_payment_term_id=term.id)
+        late = self.create_overdue()
+        debited = self.create_overdue()
+        self.start_debit(debited)
+        blocked = self.create_overdue()
+        blocked.action_toggle_block_payment()
+        self.create_invoice(10)
+        self.assertCountEqual(self.get_names('filterby=overdue_invoices'), [late.name, halves.name])
+        self.authenticate('portal_other', 'portal_other')
+        self.assertEqual(self.get_names('filterby=overdue_invoices'), [])
+
     def test_sorting(self):
         invoices = [self.create_invoice(10), self.create_overdue(), self.create_invoice(30)]
         names = sorted((invoice.name for invoice in invoices), reverse=True)

@@ -142,7 +142,12 @@ class TestSeveralInvoices(PortalCommon):
         self.assertEqual([s['id'] for s in self.get_open_sessions()], [session['id']])
         self.pay(session)
         self.assertEqual({i.payment_state for i in (first, third)}, {'paid'})
-        self.get_page(self.url_open(path), 'paid')
+        page = self.get_page(self.url_open(path), 'paid')
+        [href] = page.xpath("//a[@name='o_stripe_checkout_billing']/@href")
+        self.assertIn("Last payments", self.url_open(href).text)
+        self.authenticate(None, None)
+        page = self.get_page(self.url_open(path), 'paid')
+        self.assertEqual(page.xpath("//a[@name='o_stripe_checkout_billing']"), [])
 
     def test_a_joint_link_is_not_the_link_of_one_invoice(self):
         first, second, _third = self.create_three()
@@ -160,12 +165,13 @@ class TestSeveralInvoices(PortalCommon):
 
     # === NOT MIXED === #
 
-    def assert_not_mixed(self, *invoices):
+    def assert_not_mixed(self, *invoices, name='why_mixed', why="one company, one client and one"):
         """Check that the page says why, and offers each group as a payment of its own."""
         response = self.pay_ticked(*invoices)
         page = self.read_page(response)
-        [why] = self.read_texts(page.xpath(".//p[@name='why_mixed']"))
-        self.assertIn("one company, one client and one currency", why)
+        [said] = self.read_texts(page.xpath(".//p[starts-with(@name, 'why_')]"))
+        self.assertIn(why, said)
+        self.assertTrue(page.xpath(f".//p[@name='{name}']"))
         self.assertEqual(len(self.stripe.calls), 0)
         forms = page.xpath(".//form")
         self.assertEqual(len(forms), 2)
@@ -185,7 +191,7 @@ class TestSeveralInvoices(PortalCommon):
             lambda line: line.display_type == 'payment_term'
         ).account_id = other
         second.action_post()
-        self.assert_not_mixed(first, second)
+        self.assert_not_mixed(first, second, name='why_accounts', why="separate accounts")
 
     def test_commercial_partners(self):
         """A client's subsidiary, which the portal's rules show to the client, pays for itself."""

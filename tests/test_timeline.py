@@ -8,6 +8,7 @@ from odoo import fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, new_test_user, tagged
 from odoo.tools import mute_logger
+from odoo.tools.safe_eval import safe_eval
 
 from .common import StripeCheckoutCommon
 
@@ -209,6 +210,22 @@ class TestTimeline(StripeCheckoutCommon):
         self.get_page(self.url_open(path), 'revoked')
         self.assert_status(invoice, 'revoked')
 
+    def test_revoking_ends_the_offer_of_a_new_link_too(self):
+        invoice = self.create_invoice(100)
+        path = self.get_path(invoice)
+        self.hand_out(invoice)
+        invoice.sudo().stripe_payment_link_ids.expires_at = fields.Datetime.now()
+        self.hand_out(invoice)
+        invoice.with_user(self.biller).action_stripe_checkout_revoke_link()
+        self.assert_status(invoice, 'revoked')
+        self.get_page(self.url_open(path), 'revoked')
+        told = self.read_timeline(invoice)
+        self.assertEqual(len([line for line in told if "revoked by biller" in line]), 1)
+        self.assertIn("Payment link expired", told)
+        invoice.with_user(self.biller).action_stripe_checkout_new_link()
+        invoice.sudo().stripe_payment_link_ids.sorted('id')[-1].expires_at = fields.Datetime.now()
+        self.assert_status(invoice, 'expired')
+
     @mute_logger(LIFE)
     def test_revoking_while_stripe_is_away_is_made_up_for(self):
         invoice = self.create_invoice(100)
@@ -235,6 +252,48 @@ class TestTimeline(StripeCheckoutCommon):
             for name in ('new_link', 'revoke_link'):
                 with self.assertRaises(AccessError):
                     getattr(invoice.with_user(user), f'action_stripe_checkout_{name}')()
+
+    # === FORM === #
+
+    def is_visible(self, invoice, name):
+        """Tell whether the form shows staff a field or a button of the payment's page."""
+        invoice.invalidate_recordset()
+        as_biller = invoice.with_user(self.biller)
+        view = as_biller.get_view(self.env.ref('account.view_move_form').id, 'form')
+        [node] = html.fromstring(view['arch'].encode()).xpath(
+            f"//page[@name='stripe_checkout']//*[@name='{name}']"
+        )
+        values = as_biller.read(['state', 'stripe_checkout_status', 'stripe_checkout_url'])[0]
+        conditions = node.xpath("ancestor-or-self::*[ancestor-or-self::page]/@invisible")
+        return not any(safe_eval(condition, values) for condition in conditions)
+
+    def test_form_shows_the_status_whatever_it_is(self):
+        invoice = self.create_invoice(100)
+        self.assertTrue(self.is_visible(invoice, 'stripe_checkout_status'))
+        session = self.open_link(invoice)
+        self.stripe.pay(session['id'], 'us_bank_account')
+        self.work()
+        self.assert_status(invoice, 'processing')
+        self.assertTrue(self.is_visible(invoice, 'stripe_checkout_status'))
+        self.assertFalse(self.is_visible(invoice, 'action_stripe_checkout_revoke_link'))
+        self.stripe.settle_debit(session['id'])
+        self.work()
+        self.assert_status(invoice, 'paid')
+        self.assertTrue(self.is_visible(invoice, 'stripe_checkout_status'))
+
+    def test_a_part_link_can_be_revoked_after_the_end_of_the_other(self):
+        self.provider.stripe_checkout_allow_partial = True
+        invoice = self.create_invoice(100)
+        self.hand_out(invoice)
+        invoice.sudo().stripe_payment_link_ids.expires_at = fields.Datetime.now()
+        self.assertFalse(self.is_visible(invoice, 'action_stripe_checkout_revoke_link'))
+        link = self.env['stripe.payment.link']._get_or_create_for_amount(invoice, 40)
+        response = self.url_open(link._get_path(), allow_redirects=False)
+        session = self.get_session(response.headers['Location'])
+        self.assertTrue(self.is_visible(invoice, 'action_stripe_checkout_revoke_link'))
+        invoice.with_user(self.biller).action_stripe_checkout_revoke_link()
+        self.assertEqual(self.stripe.session(session['id'])['status'], 'expired')
+        self.assertFalse(self.is_visible(invoice, 'action_stripe_checkout_revoke_link'))
 
     def test_form_shows_it_to_staff(self):
         invoice = self.create_invoice(100)
