@@ -73,3 +73,20 @@ class AccountMove(models.Model):
             lambda move: move.move_type == 'out_refund' and move.reversed_entry_id
         )._stripe_checkout_match_credit_notes()
         return posted
+
+    def _stripe_checkout_reverse(self):
+        """Reverse entries, dated today, and match each with its reversal.
+
+        What they were matched with is open again.
+
+        :return: The reversal entries.
+        :rtype: account.move
+        """
+        today = fields.Date.context_today(self)
+        return self._reverse_moves(
+            [
+                {'date': today, 'ref': self.env._("Reversal of: %(name)s", name=move.name)}
+                for move in self
+            ],
+            cancel=True,
+        )

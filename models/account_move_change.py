@@ -26,6 +26,11 @@ class AccountMove(models.Model):
             ('transaction_id.state', '=', 'draft'),
         ])
         for provider, of_provider in claims.grouped(lambda c: c.transaction_id.provider_id).items():
+            payload = {
+                'invoices': of_provider.move_id.ids,
+                # An invoice may be deleted by then.
+                'transactions': of_provider.transaction_id.ids,
+            }
             self.env['stripe.event'].sudo()._raise_internal(
-                provider, 'odoo.invoice.changed', {'invoices': of_provider.move_id.ids}
+                provider, 'odoo.invoice.changed', payload
             )

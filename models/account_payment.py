@@ -45,11 +45,4 @@ class AccountPayment(models.Model):
         :return: The reversal entries.
         :rtype: account.move
         """
-        today = fields.Date.context_today(self)
-        return self.move_id._reverse_moves(
-            [
-                {'date': today, 'ref': self.env._("Reversal of: %(name)s", name=payment.name)}
-                for payment in self
-            ],
-            cancel=True,
-        )
+        return self.move_id._stripe_checkout_reverse()

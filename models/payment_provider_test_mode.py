@@ -1,4 +1,4 @@
-"""Test mode that cannot be mistaken: its payments, and the way to take them out of the books."""
+"""Test mode that cannot be mistaken: its entries, and the way to take them out of the books."""
 
 from odoo import fields, models
 
@@ -6,32 +6,34 @@ from odoo import fields, models
 class PaymentProvider(models.Model):
     _inherit = 'payment.provider'
 
-    stripe_checkout_test_payment_count = fields.Integer(
-        string="Test Payments in the Books", compute='_compute_stripe_checkout_test_payment_count'
+    stripe_checkout_test_entry_count = fields.Integer(
+        string="Test Entries in the Books", compute='_compute_stripe_checkout_test_entry_count'
     )
 
-    def _compute_stripe_checkout_test_payment_count(self):
+    def _compute_stripe_checkout_test_entry_count(self):
         for provider in self:
-            provider.stripe_checkout_test_payment_count = len(
-                provider._stripe_checkout_get_test_payments()
+            provider.stripe_checkout_test_entry_count = len(
+                provider._stripe_checkout_get_test_entries()
             )
 
-    def _stripe_checkout_get_test_payments(self):
-        """Return the payments of test mode that are still in the books.
+    def _stripe_checkout_get_test_entries(self):
+        """Return the entries of test mode that are still in the books.
 
-        :rtype: account.payment
+        Not payments alone: refunds, fees, disputes and payouts of test mode are no less untrue.
+
+        :rtype: account.move
         """
         self.ensure_one()
-        payments = self.env['account.payment'].search([
+        return self.env['account.move'].search([
             ('journal_id.stripe_checkout_mode', '=', 'test'),
             ('company_id', 'child_of', self.company_id.id),
-            ('stripe_checkout_payment_intent', '!=', False),
-            ('move_id.state', '=', 'posted'),
+            ('state', '=', 'posted'),
+            ('reversed_entry_id', '=', False),
+            ('reversal_move_ids', '=', False),
         ])
-        return payments.filtered(lambda payment: not payment.move_id.reversal_move_ids)
 
     def action_stripe_checkout_open_reverse_tests(self):
-        """List the test payments in the books, with the way to reverse them.
+        """List the entries of test mode in the books, with the way to reverse them.
 
         :rtype: dict
         """

@@ -153,7 +153,7 @@ class PaymentTransaction(models.Model):
         if link.revoked or (link and link._has_ended() and not link._get_successors()):
             return False
         if not invoices:
-            return True
+            return not self.stripe_checkout_promise  # Of the shop; or its invoices are deleted.
         amount = link._get_amount() if link else self.amount
         return invoices._stripe_checkout_get_state() == 'payable' and self._stripe_checkout_fits(
             invoices, amount

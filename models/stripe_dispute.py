@@ -257,5 +257,7 @@ class AccountMove(models.Model):
         running = disputes_sudo.search([
             ('transaction_id.invoice_ids', 'in', self.ids),
             ('status', 'not in', FINAL),
+            # Reversed payments of test mode are disputed by nobody.
+            ('transaction_id.payment_id.move_id.reversal_move_ids', '=', False),
         ])
         return self & running.invoice_ids.with_env(self.env)

@@ -151,13 +151,12 @@ class StripeEvent(models.Model):
 
         One that turns out to be paid is settled instead.
         """
-        moves = self.env['account.move'].browse({
-            move_id for event in self for move_id in event.payload['invoices']
-        })
         claims_sudo = self.env['stripe.checkout.claim'].sudo()
-        for tx in claims_sudo.search([('move_id', 'in', moves.ids)]).transaction_id:
-            if tx.state == 'draft' and not tx._stripe_checkout_is_wanted():
-                tx._stripe_checkout_retire()
+        transactions_sudo = self.env['payment.transaction'].sudo()
         for event in self:
             claims = claims_sudo.search([('move_id', 'in', event.payload['invoices'])])
-            event.transaction_id = claims.transaction_id[:1]
+            known = transactions_sudo.browse(event.payload.get('transactions')).exists()
+            for tx in claims.transaction_id | known:
+                if tx.state == 'draft' and not tx._stripe_checkout_is_wanted():
+                    tx._stripe_checkout_retire()
+            event.transaction_id = (claims.transaction_id | known)[:1]

@@ -70,10 +70,58 @@ class TestTestMode(StripeCheckoutCommon):
         clearing = payments.journal_id.default_account_id
         lines = self.env['account.move.line'].search([('account_id', '=', clearing.id)])
         self.assertEqual(sum(lines.mapped('balance')), 0)
-        self.assertEqual(self.provider.stripe_checkout_test_payment_count, 0)
+        self.assertEqual(self.provider.stripe_checkout_test_entry_count, 0)
         with self.assertRaises(UserError):
             wizard.invalidate_recordset()
             wizard.action_reverse()
+
+    def get_balances(self):
+        """Return the balances of all accounts that anything of test mode is booked on."""
+        items = self.env['account.move.line'].search([
+            ('company_id', '=', self.company.id),
+            ('parent_state', '=', 'posted'),
+        ])
+        balances = {
+            account: sum(of_account.mapped('balance'))
+            for account, of_account in items.grouped('account_id').items()
+        }
+        return {account: round(total, 2) for account, total in balances.items() if round(total, 2)}
+
+    def test_everything_of_test_mode_is_reversed(self):
+        """Catches fees, refunds, disputes and payouts of test mode that stay in the books."""
+        invoices = [self.create_invoice(amount) for amount in (100, 50, 20, 10)]
+        before = self.get_balances()
+        sessions = [self.open_link(invoice)['id'] for invoice in invoices]
+        for session in sessions:
+            self.stripe.pay(session)
+        self.stripe.make_balance_transactions()
+        self.deliver()
+        self.run_queue()
+        self.stripe.refund(sessions[0], 40)
+        failed = self.stripe.refund(sessions[0], 70)
+        self.stripe.fail_refund(failed['id'])
+        self.stripe.lose_dispute(self.stripe.dispute(sessions[1])['id'])
+        self.stripe.dispute(sessions[2])
+        self.stripe.add_balance_movement('topup', 30000)
+        self.stripe.pay_out()
+        self.deliver()
+        self.run_queue()
+        self.run_cron('ir_cron_feed')
+        self.assertGreater(len(self.get_balances()), len(before) + 3)
+        self.assertTrue(invoices[2]._stripe_checkout_filter_disputed())
+
+        wizard = self.reverse()
+        self.assertEqual(
+            set(wizard.payment_ids.mapped('stripe_checkout_session_id')), set(sessions)
+        )
+        self.assertGreater(len(wizard.move_ids), 8)
+        wizard.action_reverse()
+        self.assertEqual(self.get_balances(), before)
+        for invoice in invoices:
+            self.assertEqual(invoice.payment_state, 'not_paid')
+            self.assertEqual(invoice.amount_residual, invoice.amount_total)
+        self.assertEqual(self.provider.stripe_checkout_test_entry_count, 0)
+        self.assertFalse(invoices[2]._stripe_checkout_filter_disputed())
 
     def test_reversal_works_in_locked_periods(self):
         invoice = self.pay(100)

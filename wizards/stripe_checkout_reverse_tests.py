@@ -3,28 +3,36 @@ from odoo.exceptions import UserError
 
 
 class StripeCheckoutReverseTests(models.TransientModel):
-    """Takes the payments of test mode out of the books, once real ones are taken."""
+    """Takes the entries of test mode out of the books, once real payments are taken."""
 
     _name = 'stripe.checkout.reverse.tests'
     _description = "Reverse Test Payments"
 
     provider_id = fields.Many2one('payment.provider', required=True, readonly=True)
     payment_ids = fields.Many2many(
-        'account.payment', string="Test Payments", compute='_compute_payment_ids'
+        'account.payment', string="Test Payments", compute='_compute_move_ids'
+    )
+    move_ids = fields.Many2many(
+        'account.move',
+        string="Other Test Entries",
+        help="Refunds, fees, disputes, payouts and whatever else moved in test mode.",
+        compute='_compute_move_ids',
     )
     invoice_ids = fields.Many2many(
-        'account.move', string="Invoices That Open Again", compute='_compute_payment_ids'
+        'account.move', string="Invoices That Open Again", compute='_compute_move_ids'
     )
 
     @api.depends('provider_id')
-    def _compute_payment_ids(self):
+    def _compute_move_ids(self):
         for wizard in self:
-            payments = wizard.provider_id._stripe_checkout_get_test_payments()
+            moves = wizard.provider_id._stripe_checkout_get_test_entries()
+            payments = moves.origin_payment_id.filtered('stripe_checkout_payment_intent')
             wizard.payment_ids = payments
+            wizard.move_ids = moves - payments.move_id
             wizard.invoice_ids = payments.reconciled_invoice_ids
 
     def action_reverse(self):
-        """Reverse the entries of all test payments, dated today.
+        """Reverse all entries of test mode, dated today.
 
         By reversal and not by deletion, so that it works in locked periods, too.
 
@@ -34,10 +42,10 @@ class StripeCheckoutReverseTests(models.TransientModel):
         """
         self.ensure_one()
         self.provider_id._stripe_checkout_check_access()
-        payments, invoices = self.payment_ids, self.invoice_ids
-        if not payments:
-            raise UserError(self.env._("There is no test payment in the books."))
-        payments._stripe_checkout_reverse()
+        moves, invoices = self.payment_ids.move_id + self.move_ids, self.invoice_ids
+        if not moves:
+            raise UserError(self.env._("There is no entry of test mode in the books."))
+        moves._stripe_checkout_reverse()
         action = self.env['ir.actions.act_window']._for_xml_id(
             'account.action_move_out_invoice_type'
         )

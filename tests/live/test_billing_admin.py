@@ -352,7 +352,7 @@ def test_show_and_reverse(site, connected, open_browser):
     try:
         billing = open_browser('billing')
         billing.open_settings()
-        billing.sees("Test payments that are still in the books")
+        billing.sees("Entries of test mode that are still in the books")
         billing.page.get_by_role('button', name='Show and Reverse').click()
         billing.dialog.get_by_text(invoice.name).wait_for()
         (number,) = site.query(
@@ -366,7 +366,7 @@ def test_show_and_reverse(site, connected, open_browser):
         assert get_invoice(site, invoice)['payment_state'] == 'not_paid'
         assert get_invoice(site, invoice)['amount_residual'] == invoice.amount
         billing.open_settings()
-        billing.misses("Test payments that are still in the books")
+        billing.misses("Entries of test mode that are still in the books")
     finally:
         site.administrator.call(*write, {'state': 'test', 'stripe_checkout_mode': 'test'})
 
