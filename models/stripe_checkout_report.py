@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.tools import SQL
 
 
@@ -8,11 +8,26 @@ class StripeCheckoutReport(models.Model):
     _name = 'stripe.checkout.report'
     _description = "Online Payments Analysis"
     _auto = False
-    _order = 'started_at DESC'
+    _order = 'date DESC'
+    _depends = {
+        'account.move': ['invoice_date', 'reversed_entry_id', 'state'],
+        'account.payment': [
+            'amount_company_currency_signed', 'date', 'move_id', 'stripe_checkout_paid_at',
+        ],
+        'payment.provider': ['code'],
+        'payment.transaction': [
+            'amount', 'company_id', 'invoice_ids', 'is_live', 'operation', 'partner_id',
+            'payment_id', 'provider_id', 'source_transaction_id', 'state',
+            'stripe_checkout_declines', 'stripe_checkout_method',
+        ],
+        'res.company': ['currency_id'],
+        'res.partner': ['commercial_partner_id'],
+    }  # fmt: skip
 
     transaction_id = fields.Many2one('payment.transaction', readonly=True)
     started_at = fields.Datetime(string="Started On", readonly=True)
     paid_at = fields.Datetime(string="Paid On", readonly=True)
+    date = fields.Datetime(help="When it was paid, or else when it was started.", readonly=True)
     company_id = fields.Many2one('res.company', readonly=True)
     company_currency_id = fields.Many2one('res.currency', readonly=True)
     partner_id = fields.Many2one('res.partner', string="Client", readonly=True)
@@ -24,11 +39,13 @@ class StripeCheckoutReport(models.Model):
             ('done', "Paid"),
             ('cancel', "Not paid"),
             ('error', "Failed"),
+            ('reversed', "Reversed"),
         ],
         readonly=True,
     )
     is_live = fields.Boolean(string="Live Mode", readonly=True)
     method = fields.Char(string="Paid With", readonly=True)
+    paid_count = fields.Integer(string="Payments", readonly=True)
     amount = fields.Monetary(
         string="Amount Paid",
         help="In the currency of the company.",
@@ -54,12 +71,16 @@ class StripeCheckoutReport(models.Model):
                       tx.id AS transaction_id,
                       tx.create_date AS started_at,
                       payment.stripe_checkout_paid_at AS paid_at,
+                      COALESCE(payment.stripe_checkout_paid_at, tx.create_date) AS date,
                       tx.company_id,
                       company.currency_id AS company_currency_id,
                       COALESCE(partner.commercial_partner_id, partner.id) AS partner_id,
-                      tx.state,
+                      CASE WHEN tx.payment_id IS NOT NULL AND payment.id IS NULL THEN 'reversed'
+                           ELSE tx.state
+                       END AS state,
                       tx.is_live,
                       tx.stripe_checkout_method AS method,
+                      (payment.id IS NOT NULL)::integer AS paid_count,
                       payment.amount_company_currency_signed AS amount,
                       payment.amount_company_currency_signed * refund.amount
                         / NULLIF(tx.amount, 0) AS refunded,
@@ -70,7 +91,14 @@ class StripeCheckoutReport(models.Model):
                    ON provider.id = tx.provider_id AND provider.code = 'stripe_checkout'
                  JOIN res_company company ON company.id = tx.company_id
             LEFT JOIN res_partner partner ON partner.id = tx.partner_id
-            LEFT JOIN account_payment payment ON payment.id = tx.payment_id
+            LEFT JOIN account_payment payment
+                   ON payment.id = tx.payment_id
+                  AND NOT EXISTS (
+                        SELECT 1
+                          FROM account_move reversal
+                         WHERE reversal.reversed_entry_id = payment.move_id
+                           AND reversal.state = 'posted'
+                      )
             LEFT JOIN LATERAL (
                         SELECT SUM(ABS(child.amount)) AS amount
                           FROM payment_transaction child
@@ -87,3 +115,15 @@ class StripeCheckoutReport(models.Model):
                 WHERE tx.operation != 'refund'
             """
         )
+
+    @api.model
+    def action_open(self):
+        """Open the analysis; without test payments, once there are others.
+
+        :rtype: dict
+        """
+        action = self.env['ir.actions.act_window']._for_xml_id(
+            'payment_stripe_checkout.action_stripe_checkout_report'
+        )
+        live = self.search_count([('is_live', '=', True)], limit=1)
+        return {**action, 'context': {'search_default_live': live}}

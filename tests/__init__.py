@@ -1,6 +1,7 @@
 from . import (
     test_access,
     test_admin_access,
+    test_analysis,
     test_balance_report,
     test_billing_overview,
     test_branches,

@@ -25,8 +25,8 @@ class BackOffice(Visitor):
         return self
 
     def open(self, action, view='form'):
-        """Open an action by its XML id."""
-        self.page.goto(f'{self.shop}/odoo/action-{action}')
+        """Open an action by its XML id, in one of its views."""
+        self.page.goto(f'{self.shop}/odoo/action-{action}?view_type={view}')
         self.page.locator(f'.o_{view}_view').wait_for()
 
     def open_settings(self):

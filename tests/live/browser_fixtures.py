@@ -2,7 +2,9 @@
 
 import pytest
 
+from .back_office import BackOffice
 from .browsing import DESKTOP, Visitor, chromium
+from .connection import ensure_connected
 
 
 @pytest.fixture(scope='module')
@@ -28,3 +30,25 @@ def visitor(site, browser, device, screenshots):
     yield visitor
     visitor.close()
     assert visitor.complaints == []
+
+
+@pytest.fixture
+def connected(site):
+    """The connection, confirmed by an event."""
+    return ensure_connected(site)
+
+
+@pytest.fixture
+def open_browser(site, browser, screenshots):
+    """Let somebody log in; their browsers may not complain about anything."""
+    opened = []
+
+    def log_in(login, device=None):
+        somebody = BackOffice(browser, device or DESKTOP, site.url, site.runtime.axe, screenshots)
+        opened.append(somebody)
+        return somebody.log_in(login)
+
+    yield log_in
+    for somebody in opened:
+        somebody.close()
+    assert [complaint for somebody in opened for complaint in somebody.complaints] == []

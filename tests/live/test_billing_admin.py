@@ -2,13 +2,12 @@
 
 import pytest
 
-from .back_office import EVENTS, BackOffice
+from .back_office import EVENTS
 from .books import assert_paid_once, get_events, get_invoice, wait_paid
-from .browsing import DESKTOP, PHONE
+from .browsing import DESKTOP, DEVICES
 from .client import get, get_sessions, open_session, read_state
 from .connection import (
     call_action,
-    ensure_connected,
     get_connection,
     get_endpoints,
     get_messages,
@@ -19,30 +18,7 @@ from .waiting import wait_until
 
 pytest_plugins = [f'{__package__}.fixtures', f'{__package__}.browser_fixtures']
 
-DEVICES = pytest.mark.parametrize('device', [DESKTOP, PHONE], ids=['desktop', 'phone'])
 EDITION = 'payment_stripe_checkout.edition'
-
-
-@pytest.fixture
-def connected(site):
-    """The connection, confirmed by an event."""
-    return ensure_connected(site)
-
-
-@pytest.fixture
-def open_browser(site, browser, screenshots):
-    """Let somebody log in; their browsers may not complain about anything."""
-    opened = []
-
-    def log_in(login, device=None):
-        somebody = BackOffice(browser, device or DESKTOP, site.url, site.runtime.axe, screenshots)
-        opened.append(somebody)
-        return somebody.log_in(login)
-
-    yield log_in
-    for somebody in opened:
-        somebody.close()
-    assert [complaint for somebody in opened for complaint in somebody.complaints] == []
 
 
 @pytest.fixture

@@ -1,0 +1,47 @@
+"""What staff read of online payments, in a real browser."""
+
+import pytest
+
+from .books import wait_paid
+from .browsing import DEVICES
+from .client import open_session
+
+pytest_plugins = [f'{__package__}.fixtures', f'{__package__}.browser_fixtures']
+
+ANALYSIS = 'payment_stripe_checkout.action_server_stripe_checkout_report'
+
+
+@pytest.fixture(scope='module')
+def history(running_site):
+    """A payment of which a part was returned, and a card that was declined: the paid invoice."""
+    site = running_site
+    site.ensure()
+    invoice, unpaid = site.staff.create_invoice(250), site.staff.create_invoice(80)
+    session = open_session(site.stripe, invoice.url)
+    site.stripe.pay(session['id'])
+    site.stripe.pay(open_session(site.stripe, unpaid.url)['id'], outcome='decline')
+    wait_paid(site, invoice)
+    site.stripe.refund(session['id'], 5000)
+    site.stripe.make_balance_transactions()
+    site.run_cron('ir_cron_feed')
+    return invoice
+
+
+@DEVICES
+def test_analysis(site, history, open_browser, device, request):
+    """Catches a menu that fails in the browser, or that leaves out what it is there for."""
+    name = request.node.callspec.id
+    billing = open_browser('billing', device)
+    billing.open(ANALYSIS, 'graph')
+    billing.page.locator('.o_graph_canvas_container canvas').wait_for()
+    billing.look(f'analysis_graph_{name}')
+    billing.open(ANALYSIS, 'pivot')
+    table = billing.page.locator('.o_pivot table')
+    table.get_by_text("Declined Attempts").first.wait_for()
+    shown = table.inner_text()
+    assert '250.00' in shown
+    billing.look(f'analysis_pivot_{name}')
+    billing.open(ANALYSIS, 'list')
+    rows = billing.page.locator('.o_data_row')
+    assert rows.count() == 2
+    billing.look(f'analysis_list_{name}')
