@@ -69,6 +69,7 @@ from . import (
     stripe_event_balance,
     stripe_event_follow_up,
     stripe_event_handlers,
+    stripe_event_left_behind,
     stripe_event_queue,
     stripe_payment_link,
     stripe_payment_link_amount,

@@ -195,6 +195,7 @@ class PaymentProvider(models.Model):
         """End what the connected account still has of ours, before its key is replaced."""
         self._stripe_checkout_end_sessions()
         self._stripe_checkout_give_debits_up()
+        self._stripe_checkout_give_refunds_up()
         self._stripe_checkout_delete_endpoints()
         self.write({
             'stripe_checkout_endpoint_id': False,

@@ -53,8 +53,26 @@ class PaymentProvider(models.Model):
         except stripe.StripeError as error:
             raise UserError(self._stripe_checkout_describe_error(error)) from None
 
+    def _stripe_checkout_ask_once_more(self, transactions):
+        """Settle what has come to its end at Stripe: nobody can ask any more afterwards.
+
+        :param payment.transaction transactions: Debits or refunds under way.
+        :raise UserError: If Stripe cannot be reached.
+        """
+        for tx in transactions:
+            try:
+                tx._stripe_checkout_sweep_one()
+            except (stripe.APIConnectionError, stripe.RateLimitError) as error:
+                raise UserError(self._stripe_checkout_describe_error(error)) from None
+            except stripe.StripeError:
+                continue  # The key is dead, or knows nothing of it.
+
     def _stripe_checkout_give_debits_up(self):
-        """Turn each bank debit under way into a to-do, and free its invoices."""
+        """Turn each bank debit under way into a to-do, and free its invoices.
+
+        :raise UserError: If Stripe cannot be reached.
+        """
+        self._stripe_checkout_ask_once_more(self._stripe_checkout_get_running('pending'))
         for tx in self._stripe_checkout_get_running('pending'):
             tx._stripe_checkout_schedule_follow_up(
                 self.env._("Bank debit to follow up in Stripe"),
@@ -68,6 +86,31 @@ class PaymentProvider(models.Model):
             )
             tx._set_canceled(self.env._("Stripe was disconnected while the debit was under way."))
             tx.stripe_checkout_freed = False
+
+    def _stripe_checkout_give_refunds_up(self):
+        """Turn each refund under way into a to-do: no other account can tell what becomes of it.
+
+        :raise UserError: If Stripe cannot be reached.
+        """
+        transactions_sudo = self.env['payment.transaction'].sudo()
+        refunds = transactions_sudo.search([
+            ('provider_id', '=', self.id),
+            ('operation', '=', 'refund'),
+            ('state', 'in', ('draft', 'pending')),
+        ])
+        self._stripe_checkout_ask_once_more(refunds)
+        for tx in refunds.filtered(lambda tx: tx.state in ('draft', 'pending')):
+            tx.source_transaction_id._stripe_checkout_schedule_follow_up(
+                self.env._("Refund to follow up in Stripe"),
+                self.env._(
+                    "A refund of %(amount)s (%(refund)s) was under way when Stripe was "
+                    "disconnected. Look in the Stripe Dashboard whether it was made, and register "
+                    "it by hand if it was.",
+                    amount=tx.currency_id.format(-tx.amount),
+                    refund=tx.stripe_checkout_refund_id or tx.reference,
+                ),
+            )
+            tx._set_canceled(self.env._("Stripe was disconnected while the refund was under way."))
 
     def _stripe_checkout_delete_endpoints(self):
         """Delete our endpoints at Stripe once the disconnection is stored for good."""
@@ -86,6 +129,7 @@ class PaymentProvider(models.Model):
         self.ensure_one()
         self._stripe_checkout_end_sessions()
         self._stripe_checkout_give_debits_up()
+        self._stripe_checkout_give_refunds_up()
         self._stripe_checkout_delete_endpoints()
         account = self.stripe_checkout_account_name or self.stripe_checkout_account_id
         self.write({

@@ -188,6 +188,22 @@ class StripeEvent(models.Model):
             self.env._("Events that are processed again now: %(count)s", count=len(again))
         )
 
+    def action_ignore(self):
+        """Give the selected events up: staff know that they can never be processed.
+
+        :return: A notification.
+        :rtype: dict
+        :raise AccessError: If the user is no billing admin, or does not see the events.
+        """
+        self.provider_id._stripe_checkout_check_access()
+        self.check_access('read')
+        given_up = self.filtered(lambda event: event.state == 'failed')
+        given_up.sudo()._give_up()
+        return self.env['payment.provider']._stripe_checkout_notify(
+            self.env._("Events that are ignored from now on: %(count)s", count=len(given_up)),
+            'success' if given_up else 'info',
+        )
+
     def action_open_invoices(self):
         """Open the invoices of the event.
 

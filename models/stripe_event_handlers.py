@@ -27,6 +27,7 @@ class StripeEvent(models.Model):
         return {
             'id': subject.get('id'),
             'object': subject.get('object'),
+            'livemode': bool(event.get('livemode')),
             'payment_intent': subject.get('payment_intent'),
             'metadata': subject.get('metadata') or {},
             'decline_code': error.get('decline_code') or error.get('code'),

@@ -128,7 +128,8 @@ class StripeEvent(models.Model):
             if isinstance(error, TransactionRollbackError) and self._give_back():
                 return
             if len(self) == 1:
-                self._set_failed(error)
+                if not self._leave_behind(error):
+                    self._set_failed(error)
                 return
             _logger.info("A batch of %s events failed, processing one by one", len(self))
             for event in self:

@@ -21,6 +21,7 @@ from . import (
     test_inbox,
     test_invoice_mail,
     test_key_doctor,
+    test_left_account,
     test_link_pages,
     test_link_times,
     test_log_redaction,

@@ -75,12 +75,16 @@ class StripeCheckoutCommon(AccountTestInvoicingCommon, HttpCase):
         self.env['ir.cron.trigger'].sudo().search([]).unlink()
         self.env.cr.postcommit.run()
 
-    def go_live(self):
+    def go_live(self, account=None):
         """Have provider and stand-in act as with live keys.
 
         The keys themselves stay test keys: a live one never leaves for the stand-in.
+
+        :param account: The stand-in's account; the one that is connected if not given.
         """
-        self.stripe.account.store.livemode = True
+        (account or self.stripe.account).store.livemode = True
+        if account:
+            self.provider.stripe_checkout_secret_key = account.secret_key
         journal = self.provider._stripe_checkout_ensure_journal('live')
         self.provider.write({
             'state': 'enabled',
