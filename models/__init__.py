@@ -25,6 +25,7 @@ from . import (
     payment_provider_checklist,
     payment_provider_connection,
     payment_provider_disconnect,
+    payment_provider_endpoints,
     payment_provider_feed,
     payment_provider_health,
     payment_provider_health_check,

@@ -94,7 +94,7 @@ class PaymentProvider(models.Model):
             'stripe_checkout_connected_by_id': self.env.user.id,
             'stripe_checkout_disconnecting': False,
             'stripe_checkout_user_id': (self.stripe_checkout_user_id or self.env.user).id,
-            **self._stripe_checkout_prepare_endpoint_values(endpoint),
+            **self._stripe_checkout_prepare_endpoint_values(endpoint, secret_key),
         })
         self._stripe_checkout_post_to_clearing(journal)
         self._stripe_checkout_ensure_accounts()

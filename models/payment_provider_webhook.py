@@ -9,13 +9,14 @@ import stripe
 
 from odoo import fields, models
 from odoo.exceptions import RedirectWarning, UserError
+from odoo.tools import SQL
 
 from .. import const, utils
 from ..const import HANDLED_EVENTS
+from .payment_provider_endpoints import WEBHOOK_PATH
 
 _logger = logging.getLogger(__name__)
 
-WEBHOOK_PATH = '/payment/stripe_checkout/webhook/'
 
 # Stripe repeats a delivery for three days, signed with the secret of its endpoint.
 # https://docs.stripe.com/webhooks#retries
@@ -23,8 +24,6 @@ FORMER_SECRET_LIFETIME = timedelta(days=3)
 
 # How often a note is made again where the connection is written at that time.
 WRITE_ATTEMPTS = 5
-
-ENDPOINT_LIMIT = 16  # for each account and mode, https://docs.stripe.com/webhooks
 
 
 class PaymentProvider(models.Model):
@@ -107,11 +106,17 @@ class PaymentProvider(models.Model):
         :raise UserError: If Stripe refuses for another reason.
         """
         self.ensure_one()
+        # Whoever is not alone waits here, before there is an endpoint that would be left over.
+        self.env.cr.execute(
+            SQL("SELECT id FROM payment_provider WHERE id = %s FOR UPDATE", self.id)
+        )
         database_uuid = self.env['ir.config_parameter'].sudo().get_param('database.uuid')
         client = self._stripe_checkout_get_client(secret_key)
+        url = self._stripe_checkout_get_webhook_url(base_url)
         try:
+            self._stripe_checkout_delete_orphans(client, url)
             endpoint = client.v1.webhook_endpoints.create({
-                'url': self._stripe_checkout_get_webhook_url(base_url),
+                'url': url,
                 'enabled_events': sorted(HANDLED_EVENTS),
                 'api_version': const.API_VERSION,
                 'description': "Odoo: online payment of invoices",
@@ -127,34 +132,13 @@ class PaymentProvider(models.Model):
             raise UserError(self._stripe_checkout_describe_full(client) or message) from None
         except stripe.StripeError as error:
             raise UserError(self._stripe_checkout_describe_error(error)) from None
+        # What is not stored after all must not go on sending: nobody knows its secret.
+        self.env.cr.postrollback.add(
+            lambda: self._stripe_checkout_delete_endpoint(client, endpoint.id)
+        )
         return endpoint.to_dict()
 
-    def _stripe_checkout_describe_full(self, client):
-        """Say which endpoints can go if the account has as many as it can have.
-
-        Those of this addon, whichever database made them; what else uses the account is left alone.
-
-        :param stripe.StripeClient client: The client of the account.
-        :return: The message; False if the account has room.
-        :rtype: str|False
-        """
-        try:
-            endpoints = client.v1.webhook_endpoints.list({'limit': 100}).data
-        except stripe.StripeError:
-            return False
-        if len(endpoints) < ENDPOINT_LIMIT:
-            return False
-        ours = [e for e in endpoints if urlsplit(e.url).path.startswith(WEBHOOK_PATH)]
-        lines = '\n'.join(f'{e.id}  {e.url}  {e.status}' for e in ours)
-        return self.env._(
-            "The Stripe account has %(limit)s webhook endpoints already, as many as it can have. "
-            "Delete one in the Stripe Dashboard, then try again. Made by this app, and free to go "
-            "where no longer used:\n%(endpoints)s",
-            limit=len(endpoints),
-            endpoints=lines or self.env._("none"),
-        )
-
-    def _stripe_checkout_prepare_endpoint_values(self, endpoint):
+    def _stripe_checkout_prepare_endpoint_values(self, endpoint, secret_key=None):
         """Prepare what is stored of a new endpoint.
 
         The former endpoint stays until the new one has delivered an event, and its secret for as
@@ -162,6 +146,7 @@ class PaymentProvider(models.Model):
         delivered anything goes at once.
 
         :param dict endpoint: What `_stripe_checkout_create_endpoint` returned.
+        :param str secret_key: The key that made it; that of the provider if not given.
         :rtype: dict
         """
         if 'error' in endpoint:
@@ -176,34 +161,16 @@ class PaymentProvider(models.Model):
         current = self.stripe_checkout_endpoint_id
         former = self.stripe_checkout_former_endpoint_id
         if former and not self.stripe_checkout_confirmed_at:
-            self._stripe_checkout_delete_endpoint_after_commit(current)
+            self._stripe_checkout_delete_endpoint_after_commit(current, secret_key)
         elif current:
             if former:
-                self._stripe_checkout_delete_endpoint_after_commit(former)
+                self._stripe_checkout_delete_endpoint_after_commit(former, secret_key)
             values['stripe_checkout_former_endpoint_id'] = current
             values['stripe_checkout_previous_webhook_secret'] = self.stripe_checkout_webhook_secret
             values['stripe_checkout_previous_secret_expires_at'] = (
                 fields.Datetime.now() + FORMER_SECRET_LIFETIME
             )
         return values
-
-    def _stripe_checkout_delete_endpoint_after_commit(self, endpoint_id):
-        """Delete an endpoint of ours at Stripe once what replaces it is stored for good."""
-        client = self._stripe_checkout_get_client()
-        provider_id = self.id
-
-        @self.env.cr.postcommit.add
-        def delete_endpoint():
-            try:
-                client.v1.webhook_endpoints.delete(endpoint_id)
-            except stripe.StripeError as error:
-                # It may be gone already, or belong to the account connected before.
-                _logger.warning(
-                    "Could not delete webhook endpoint %s of provider %s: %s",
-                    endpoint_id,
-                    provider_id,
-                    utils.redact(str(error)),
-                )
 
     # === EVENTS ARRIVE === #
 
@@ -278,21 +245,6 @@ class PaymentProvider(models.Model):
             )
             if cron:
                 cron.sudo()._trigger()
-
-    def _stripe_checkout_drop_former_endpoint(self):
-        """Delete the former endpoint at Stripe once the current one has delivered an event.
-
-        :raise stripe.StripeError: If Stripe cannot be asked; the next check tries again.
-        """
-        former = self.stripe_checkout_former_endpoint_id
-        if not former or not self.stripe_checkout_confirmed_at:
-            return
-        try:
-            self._stripe_checkout_get_client().v1.webhook_endpoints.delete(former)
-        except stripe.InvalidRequestError as error:
-            if error.http_status != 404:
-                raise
-        self.stripe_checkout_former_endpoint_id = False
 
     # === ACTIONS === #
 

@@ -1,5 +1,5 @@
 from odoo.exceptions import AccessError, UserError, ValidationError
-from odoo.tests import Form, new_test_user, tagged
+from odoo.tests import Form, JsonRpcException, new_test_user, tagged
 
 from .. import const
 from .common import StripeCheckoutCommon
@@ -125,11 +125,111 @@ class TestConnect(StripeCheckoutCommon):
         self.assert_refused(UserError, "does not accept the key", secret_key=key)
 
     def test_fault_at_any_step_leaves_the_former_connection(self):
+        before = self.get_endpoints()
         for path in ('/v1/balance', '/v1/account', '/v1/webhook_endpoints'):
             with self.subTest(path=path):
                 self.stripe.faults.next(3, 'reset', path=path)
                 self.assert_refused(UserError, "could not be reached")
                 self.stripe.faults.clear()
+                self.assertEqual(self.get_endpoints(), before)
+
+    def switch(self, account):
+        """Connect to another account as a browser does; return the error, None if there is none."""
+        self.authenticate('billing_admin', 'billing_admin')
+
+        def call(method, *args):
+            return self.make_jsonrpc_request(
+                f'/web/dataset/call_kw/stripe.checkout.connect/{method}',
+                {
+                    'model': 'stripe.checkout.connect',
+                    'method': method,
+                    'args': list(args),
+                    'kwargs': {},
+                },
+            )
+
+        [wizard_id] = call(
+            'create',
+            [
+                {
+                    'company_id': self.company.id,
+                    'secret_key': account.secret_key,
+                    'publishable_key': account.publishable_key,
+                }
+            ],
+        )
+        try:
+            call('action_switch', [wizard_id])
+        except JsonRpcException as error:
+            return str(error)
+        finally:
+            self.env.invalidate_all()
+        return None
+
+    def test_switch_that_fails_leaves_nothing_at_the_other_account(self):
+        other = self.stripe.add_account()
+        self.open_link(self.create_invoice(100))
+        before = self.read_connection()
+        self.stripe.faults.next(100, '500', path='/v1/checkout/sessions/*/expire')
+        self.assertTrue(self.switch(other))
+        self.assertEqual(self.read_connection(), before)
+        self.assertEqual(other.store.newest_first('webhook_endpoint'), [])
+        self.stripe.faults.clear()
+        self.assertIsNone(self.switch(other))
+        self.assertEqual(len(other.store.newest_first('webhook_endpoint')), 1)
+
+    def test_key_that_died_before_the_webhook_was_confirmed(self):
+        """What the old key made is deleted with the new one."""
+        [first] = self.get_endpoints()
+        self.provider.with_user(self.billing_admin).action_stripe_checkout_retry_webhook()
+        self.env.cr.postcommit.run()
+        self.addCleanup(setattr, self.stripe.account, 'secret_key', self.stripe.account.secret_key)
+        self.stripe.account.secret_key = 'sk_test_rotated'
+        self.connect()
+        self.env.cr.postcommit.run()
+        self.assertEqual(
+            {endpoint.id for endpoint in self.get_endpoints()},
+            {first.id, self.provider.stripe_checkout_endpoint_id},
+        )
+
+    def test_orphaned_endpoints_go_and_foreign_ones_stay(self):
+        endpoints = self.provider._stripe_checkout_get_client().v1.webhook_endpoints
+        [current] = self.get_endpoints()
+
+        def create(url=current.url, **metadata):
+            return endpoints.create({
+                'url': url,
+                'enabled_events': ['checkout.session.completed'],
+                'metadata': {**current.metadata.to_dict(), **metadata},
+            }).id
+
+        create()
+        foreign = {
+            create(url='https://elsewhere.example.com/hook'),
+            create(odoo_database='another'),
+            create(odoo_provider='0'),
+        }
+        managed = self.provider.with_user(self.billing_admin)
+        for register in (managed.action_stripe_checkout_retry_webhook, self.connect):
+            orphan = create()
+            register()
+            self.env.cr.postcommit.run()
+            found = {endpoint.id for endpoint in self.get_endpoints()}
+            self.assertNotIn(orphan, found)
+            self.assertEqual(
+                found - foreign,
+                {
+                    self.provider.stripe_checkout_endpoint_id,
+                    self.provider.stripe_checkout_former_endpoint_id,
+                },
+            )
+            self.assertLess(foreign, found)
+            self.deliver([
+                d
+                for d in self.stripe.deliveries.pop_all()
+                if d.endpoint['id'] == self.provider.stripe_checkout_endpoint_id
+            ])
+            self.run_cron('ir_cron_check_webhook')
 
     def test_sixteen_endpoints_at_most(self):
         client = self.provider._stripe_checkout_get_client()

@@ -1,0 +1,107 @@
+"""The webhook endpoints of ours at Stripe: which of them can go, and how they go."""
+
+import logging
+from urllib.parse import urlsplit
+
+import stripe
+
+from odoo import models
+
+from .. import utils
+
+_logger = logging.getLogger(__name__)
+
+WEBHOOK_PATH = '/payment/stripe_checkout/webhook/'
+
+ENDPOINT_LIMIT = 16  # for each account and mode, https://docs.stripe.com/webhooks
+
+
+class PaymentProvider(models.Model):
+    _inherit = 'payment.provider'
+
+    def _stripe_checkout_describe_full(self, client):
+        """Say which endpoints can go if the account has as many as it can have.
+
+        Those of this addon, whichever database made them; what else uses the account is left alone.
+
+        :param stripe.StripeClient client: The client of the account.
+        :return: The message; False if the account has room.
+        :rtype: str|False
+        """
+        try:
+            endpoints = client.v1.webhook_endpoints.list({'limit': 100}).data
+        except stripe.StripeError:
+            return False
+        if len(endpoints) < ENDPOINT_LIMIT:
+            return False
+        ours = [e for e in endpoints if urlsplit(e.url).path.startswith(WEBHOOK_PATH)]
+        lines = '\n'.join(f'{e.id}  {e.url}  {e.status}' for e in ours)
+        return self.env._(
+            "The Stripe account has %(limit)s webhook endpoints already, as many as it can have. "
+            "Delete one in the Stripe Dashboard, then try again. Made by this app, and free to go "
+            "where no longer used:\n%(endpoints)s",
+            limit=len(endpoints),
+            endpoints=lines or self.env._("none"),
+        )
+
+    def _stripe_checkout_delete_endpoint_after_commit(self, endpoint_id, secret_key=None):
+        """Delete an endpoint of ours at Stripe once what replaces it is stored for good.
+
+        :param str endpoint_id: The endpoint.
+        :param str secret_key: The key to delete it with; that of the provider if not given.
+        """
+        client = self._stripe_checkout_get_client(secret_key)
+        self.env.cr.postcommit.add(
+            lambda: self._stripe_checkout_delete_endpoint(client, endpoint_id)
+        )
+
+    def _stripe_checkout_delete_endpoint(self, client, endpoint_id):
+        """Delete an endpoint at Stripe where a failure must not stop anything; needs no database.
+
+        :param stripe.StripeClient client: The client of its account.
+        :param str endpoint_id: The endpoint.
+        """
+        try:
+            client.v1.webhook_endpoints.delete(endpoint_id)
+        except stripe.StripeError as error:
+            # It may be gone already, or belong to the account connected before.
+            _logger.warning(
+                "Could not delete webhook endpoint %s of provider %s: %s",
+                endpoint_id,
+                self.id,
+                utils.redact(str(error)),
+            )
+
+    def _stripe_checkout_delete_orphans(self, client, url):
+        """Delete the endpoints of ours that this database does not know.
+
+        A worker that died, or a database restored from before the last registration, leaves one.
+        Its secret is lost, so that each of its events is refused, until Stripe gives it up.
+
+        :param stripe.StripeClient client: The client of the account.
+        :param str url: The address of the provider's webhook: those of another one are left alone.
+        :raise stripe.StripeError: If Stripe cannot be asked.
+        """
+        known = (self.stripe_checkout_endpoint_id, self.stripe_checkout_former_endpoint_id)
+        for endpoint in client.v1.webhook_endpoints.list({'limit': 100}).data:
+            if (
+                endpoint.id not in known
+                and endpoint.url == url
+                and self._stripe_checkout_is_ours(endpoint.to_dict())
+            ):
+                self._stripe_checkout_delete_endpoint(client, endpoint.id)
+
+    def _stripe_checkout_drop_former_endpoint(self):
+        """Delete the former endpoint at Stripe once the current one has delivered an event.
+
+        :raise stripe.StripeError: If Stripe cannot be asked; the next check tries again.
+        """
+        former = self.stripe_checkout_former_endpoint_id
+        if not former or not self.stripe_checkout_confirmed_at:
+            return
+        try:
+            self._stripe_checkout_get_client().v1.webhook_endpoints.delete(former)
+        except stripe.InvalidRequestError as error:
+            if error.http_status != 404:
+                raise
+        self.stripe_checkout_former_endpoint_id = False
