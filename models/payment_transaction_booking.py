@@ -126,13 +126,14 @@ class PaymentTransaction(models.Model):
             lambda line: line.payment_provider_id == provider
         )
         invoices = self.invoice_ids
+        paid_at = facts.paid_at or fields.Datetime.now()
         values = {
             'payment_type': 'inbound',
             'partner_type': 'customer',
             'partner_id': (invoices[:1].commercial_partner_id or self.partner_id).id,
             'amount': facts.amount,
             'currency_id': currency.id,
-            'date': self._stripe_checkout_get_booking_date(facts.paid_at),
+            'date': self._stripe_checkout_get_booking_date(paid_at),
             'journal_id': journal.id,
             'company_id': self.company_id.id,
             'payment_method_line_id': method_line[:1].id,
@@ -141,7 +142,7 @@ class PaymentTransaction(models.Model):
             'invoice_ids': [fields.Command.set(invoices.ids)],
             'stripe_checkout_payment_intent': facts.payment_intent,
             'stripe_checkout_session_id': facts.session_id,
-            'stripe_checkout_paid_at': facts.paid_at,
+            'stripe_checkout_paid_at': paid_at,
             # Even an empty list lets Odoo make the journal entry at once, see its create.
             'write_off_line_vals': self._stripe_checkout_prepare_discount_lines(facts),
         }

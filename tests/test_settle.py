@@ -285,7 +285,10 @@ class TestSettle(StripeCheckoutCommon):
             session,
             payment_intent={
                 'id': session['payment_intent'],
-                'latest_charge': {'created': captured},
+                'latest_charge': {
+                    'created': captured,
+                    'payment_method_details': {'type': 'card'},
+                },
             },
         )
         payment = self.get_transaction(session).payment_id
