@@ -71,8 +71,12 @@ class PaymentTransaction(models.Model):
     def _create_payment(self, **extra_create_values):
         """Override of `account_payment` to book what Stripe captured.
 
+        Odoo creates the payment of any transaction that is done, and whoever may write
+        transactions can say so of one that nobody has paid.
+
         :return: The payment.
         :rtype: account.payment
+        :raise UserError: If Stripe captured nothing.
         :raise stripe.StripeError: If Stripe has to be asked and cannot be.
         """
         self.ensure_one()
@@ -84,6 +88,8 @@ class PaymentTransaction(models.Model):
                 self.stripe_checkout_session_id
             )
             facts = session_facts.from_session(session)
+        if facts.outcome != 'paid' or not facts.payment_intent:
+            raise UserError(self.env._("Stripe did not receive a payment of %s.", self.reference))
         self._stripe_checkout_create_payments({self: facts})
         return self.payment_id
 
