@@ -104,7 +104,7 @@ def from_session(session, occurred_at=None):
 
     :param dict session: Stripe's Checkout Session.
     :param int occurred_at: When Stripe says it happened, as a Unix time; read from the charge if
-                            not given.
+                            not given. Not known yet where a delayed method was settled just now.
     :return: The facts.
     :rtype: SessionFacts
     """
@@ -146,8 +146,13 @@ def _read_outcome(session, intent):
 
 
 def _read_paid_at(charge):
-    """Return when the money was captured: of a delayed method only the balance knows."""
+    """Return when the money was captured, None where the charge does not tell yet.
+
+    The charge of a delayed method is made when the debit starts, days before it is settled: only
+    the balance knows, whose movement follows a little later.
+    """
     balance_transaction = charge.get('balance_transaction')
     if isinstance(balance_transaction, dict):
         return balance_transaction.get('created')
-    return charge.get('created')
+    is_card = (charge.get('payment_method_details') or {}).get('type') == 'card'
+    return charge.get('created') if is_card else None

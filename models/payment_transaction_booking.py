@@ -71,8 +71,12 @@ class PaymentTransaction(models.Model):
     def _create_payment(self, **extra_create_values):
         """Override of `account_payment` to book what Stripe captured.
 
+        Odoo creates the payment of any transaction that is done, and whoever may write
+        transactions can say so of one that nobody has paid.
+
         :return: The payment.
         :rtype: account.payment
+        :raise UserError: If Stripe captured nothing.
         :raise stripe.StripeError: If Stripe has to be asked and cannot be.
         """
         self.ensure_one()
@@ -84,6 +88,8 @@ class PaymentTransaction(models.Model):
                 self.stripe_checkout_session_id
             )
             facts = session_facts.from_session(session)
+        if facts.outcome != 'paid' or not facts.payment_intent:
+            raise UserError(self.env._("Stripe did not receive a payment of %s.", self.reference))
         self._stripe_checkout_create_payments({self: facts})
         return self.payment_id
 
@@ -126,13 +132,14 @@ class PaymentTransaction(models.Model):
             lambda line: line.payment_provider_id == provider
         )
         invoices = self.invoice_ids
+        paid_at = facts.paid_at or fields.Datetime.now()
         values = {
             'payment_type': 'inbound',
             'partner_type': 'customer',
             'partner_id': (invoices[:1].commercial_partner_id or self.partner_id).id,
             'amount': facts.amount,
             'currency_id': currency.id,
-            'date': self._stripe_checkout_get_booking_date(facts.paid_at),
+            'date': self._stripe_checkout_get_booking_date(paid_at),
             'journal_id': journal.id,
             'company_id': self.company_id.id,
             'payment_method_line_id': method_line[:1].id,
@@ -141,7 +148,7 @@ class PaymentTransaction(models.Model):
             'invoice_ids': [fields.Command.set(invoices.ids)],
             'stripe_checkout_payment_intent': facts.payment_intent,
             'stripe_checkout_session_id': facts.session_id,
-            'stripe_checkout_paid_at': facts.paid_at,
+            'stripe_checkout_paid_at': paid_at,
             # Even an empty list lets Odoo make the journal entry at once, see its create.
             'write_off_line_vals': self._stripe_checkout_prepare_discount_lines(facts),
         }

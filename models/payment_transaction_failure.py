@@ -19,18 +19,23 @@ class PaymentTransaction(models.Model):
         The first time whoever receives the to-dos is notified: there may be a client to call. What
         follows, mostly within minutes, is only noted.
 
+        Stripe may tell of an attempt twice, and of one that was declined after the next one has
+        succeeded: it counts once, and staff hear nothing of it any more.
+
         :param str reason: Stripe's code of the reason, may be empty.
         :param datetime declined_at: When, in UTC.
         """
         self.ensure_one()
-        moment = fields.Datetime.to_string(declined_at)
+        attempt = [fields.Datetime.to_string(declined_at), reason]
+        attempts = self.stripe_checkout_decline_log or []
+        if attempt in attempts:
+            return
         self.write({
             'stripe_checkout_declines': self.stripe_checkout_declines + 1,
-            'stripe_checkout_decline_log': [
-                *(self.stripe_checkout_decline_log or []),
-                [moment, reason],
-            ],
+            'stripe_checkout_decline_log': [*attempts, attempt],
         })
+        if self.state == 'done':
+            return
         message = self.env._(
             "An attempt to pay online was declined (%(reason)s). The client can try again.",
             reason=reason or self.env._("no reason given"),

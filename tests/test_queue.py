@@ -183,3 +183,31 @@ class TestQueue(StripeCheckoutCommon):
         self.assertIn("declined", str(invoice.message_ids.mapped('body')))
         self.assertEqual(self.stripe.session(session['id'])['status'], 'open')
         self.assertEqual(self.open_link(invoice)['id'], session['id'])
+
+    def count_declines(self, invoice):
+        """Return how many attempts count, and how often staff were told."""
+        told = invoice.message_ids.filtered(lambda message: "declined" in (message.body or ''))
+        return invoice.transaction_ids.stripe_checkout_declines, len(told)
+
+    def test_decline_that_is_told_twice_counts_once(self):
+        invoice = self.create_invoice(100)
+        session = self.open_link(invoice)
+        self.stripe.deliveries.duplicate_events(True)
+        self.stripe.pay(session['id'], outcome='decline')
+        self.deliver()
+        self.assertEqual(self.env['stripe.event'].search_count([]), 2)
+        self.run_queue()
+        self.assertEqual(self.count_declines(invoice), (1, 1))
+
+    def test_decline_that_is_told_after_the_success(self):
+        invoice = self.create_invoice(100)
+        session = self.open_link(invoice)
+        self.stripe.pay(session['id'], outcome='decline')
+        declined = self.stripe.deliveries.pop_all()
+        self.stripe.pay(session['id'])
+        self.deliver()
+        self.run_queue()
+        self.deliver(declined)
+        self.run_queue()
+        self.assert_booked(invoice, 100)
+        self.assertEqual(self.count_declines(invoice), (1, 0))

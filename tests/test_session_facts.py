@@ -44,10 +44,12 @@ class TestSessionFacts(BaseCase):
     def test_time_of_capture(self):
         charge = {'created': 100, 'payment_method_details': {'type': 'us_bank_account'}}
         intent = {'id': 'pi_1', 'latest_charge': charge}
+        facts = self.read_facts(payment_intent=intent)
+        self.assertEqual((facts.paid_at, facts.method), (None, 'us_bank_account'))
+        charge['payment_method_details']['type'] = 'card'
         self.assertEqual(
             self.read_facts(payment_intent=intent).paid_at, datetime(1970, 1, 1, 0, 1, 40)
         )
-        self.assertEqual(self.read_facts(payment_intent=intent).method, 'us_bank_account')
         charge['balance_transaction'] = {'created': 200}
         self.assertEqual(
             self.read_facts(payment_intent=intent).paid_at, datetime(1970, 1, 1, 0, 3, 20)

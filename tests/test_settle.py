@@ -3,6 +3,7 @@ from datetime import date, datetime, timezone
 from psycopg2.errors import UniqueViolation
 
 from odoo import Command
+from odoo.exceptions import UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
@@ -244,6 +245,19 @@ class TestSettle(StripeCheckoutCommon):
         self.assertTrue(payment.activity_ids)
         self.assertEqual(invoice.payment_state, 'not_paid')
 
+    def test_transaction_that_only_counts_as_paid_is_not_booked(self):
+        invoice = self.create_invoice(100)
+        session = self.open_link(invoice)
+        transaction = self.get_transaction(session)
+        transaction.sudo().state = 'done'
+        try:
+            transaction.sudo().action_post_process()
+        except UserError as error:
+            self.assertIn("did not receive a payment", str(error))
+        else:
+            self.fail("An unpaid session was booked")
+        self.assertEqual(self.env['account.payment'].search_count([('memo', 'ilike', 'link')]), 0)
+
     def test_session_without_a_row_is_rebuilt(self):
         invoice = self.create_invoice(100)
         session = self.pay(invoice)
@@ -285,7 +299,10 @@ class TestSettle(StripeCheckoutCommon):
             session,
             payment_intent={
                 'id': session['payment_intent'],
-                'latest_charge': {'created': captured},
+                'latest_charge': {
+                    'created': captured,
+                    'payment_method_details': {'type': 'card'},
+                },
             },
         )
         payment = self.get_transaction(session).payment_id

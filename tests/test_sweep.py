@@ -43,6 +43,22 @@ class TestSweep(StripeCheckoutCommon):
         self.sweep(minutes=20)
         self.assert_booked(invoice, 100)
 
+    def test_debit_is_booked_on_the_day_it_arrived(self):
+        # The balance tells, once its movement is there; the charge is of the day it was started.
+        self.stripe.balance_transaction_delay = None
+        invoice = self.create_invoice(100)
+        session = self.open_link(invoice)
+        self.stripe.pay(session['id'], 'us_bank_account')
+        self.sweep()
+        self.stripe.settle_debit(session['id'])
+        self.sweep(minutes=5 * 24 * 60)
+        payment = self.assert_booked(invoice, 100)
+        arrived = payment.stripe_checkout_paid_at
+        self.assertAlmostEqual(
+            arrived, datetime.now() + timedelta(days=5), delta=timedelta(minutes=30)
+        )
+        self.assertEqual(payment.date, self.provider._stripe_checkout_get_day(arrived))
+
     def test_freed_debit_is_followed_until_it_has_ended(self):
         for arrives, state in ((True, 'done'), (False, 'cancel')):
             with self.subTest(arrives=arrives):
