@@ -20,6 +20,7 @@
         'data/payment_provider_data.xml',
         'data/ir_cron_data.xml',
         'views/mail_layout_templates.xml',
+        'data/ir_actions_report_data.xml',
         'data/mail_template_data.xml',
         'data/mail_template_failure_data.xml',
         'data/mail_activity_type_data.xml',

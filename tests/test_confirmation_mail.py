@@ -1,4 +1,5 @@
 from datetime import datetime, timedelta
+from unittest.mock import patch
 
 from freezegun import freeze_time
 
@@ -56,6 +57,32 @@ class TestConfirmationMail(StripeCheckoutCommon):
         [url] = letter.get_links('/receipt/')
         response = self.url_open(url.removeprefix(self.base_url()))
         self.assertIn(payment.name, response.text)
+
+    def test_receipt_is_attached_where_a_pdf_can_be_made(self):
+        invoice = self.create_invoice(100)
+        self.pay(invoice)
+        printed = []
+
+        def run_wkhtmltopdf(_reports, bodies, **_kwargs):
+            printed.extend(str(body) for body in bodies)
+            return b'%PDF-1.4 receipt'
+
+        reports = self.registry['ir.actions.report']
+        with (
+            patch.object(reports, 'get_wkhtmltopdf_state', lambda _reports: 'ok'),
+            patch.object(reports, '_run_wkhtmltopdf', run_wkhtmltopdf),
+        ):
+            transaction = invoice.transaction_ids.with_context(force_report_rendering=True)
+            transaction._stripe_checkout_send_mail()
+        [letter] = self.read_mails()
+        [receipt] = letter.attachments
+        self.assertEqual(receipt.mimetype, 'application/pdf')
+        self.assertEqual(receipt.raw, b'%PDF-1.4 receipt')
+        number = self.get_payments(invoice).name
+        self.assertEqual(receipt.name, f"Payment Receipt {number.replace('/', '_')}.pdf")
+        [body] = printed
+        self.assertIn(number, body)
+        self.assertIn('100.00', body)
 
     def test_once_whatever_settles_it_and_how_often(self):
         invoice = self.create_invoice(100)

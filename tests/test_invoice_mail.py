@@ -1,3 +1,7 @@
+from datetime import timedelta
+from unittest.mock import patch
+
+from freezegun import freeze_time
 from lxml import html
 
 from odoo import fields
@@ -139,6 +143,43 @@ class TestInvoiceMail(StripeCheckoutCommon):
         self.assertTrue(code.startswith('data:image/png'))
         self.assertFalse(invoice.sudo().stripe_payment_link_ids.expires_at)
         self.assertEqual(len(self.stripe.calls), 0)
+
+    def test_qr_code_is_that_of_the_link(self):
+        self.company.link_qr_code = True
+        invoice = self.create_invoice(100)
+        drawn = []
+        reports = self.registry['ir.actions.report']
+        draw = reports.barcode
+
+        def barcode(report, barcode_type, value, **kwargs):
+            drawn.append((barcode_type, value))
+            return draw(report, barcode_type, value, **kwargs)
+
+        with patch.object(reports, 'barcode', barcode):
+            self.render(invoice)
+        self.assertEqual(drawn, [('QR', f'{self.base_url()}{self.get_path(invoice)}')])
+
+    def read_stored_pdf(self, invoice):
+        """Return the link on the PDF that Odoo keeps: a page as yet, as Odoo leaves it in tests."""
+        page = html.fromstring(invoice.invoice_pdf_report_id.raw)
+        [href] = page.xpath("//*[@id='payment_link_qrcode']//a/@href")
+        return href
+
+    def test_stored_pdf_keeps_its_first_link_which_leads_on(self):
+        self.company.link_qr_code = True
+        invoice = self.create_invoice(100)
+        _label, first = self.send(invoice).get_button()
+        self.assertEqual(self.read_stored_pdf(invoice), first)
+        _label, second = self.send(invoice).get_button()
+        self.assertNotEqual(second, first)
+        self.assertEqual(self.read_stored_pdf(invoice), first, "Sent again with the same PDF")
+        self.assertEqual(self.follow(first).status_code, 303)
+        with freeze_time(fields.Datetime.now() + timedelta(days=60)):
+            page = self.get_page(self.follow(first), 'expired')
+            [form] = page.xpath("//form[@name='o_stripe_checkout_renew']")
+            self.url_open(form.get('action'), data=dict(form.form_values()))
+            _label, third = self.read_mails()[-1].get_button()
+            self.assertEqual(self.follow(third).status_code, 303)
 
     def test_mail_and_pdf_of_one_sending_share_the_link(self):
         self.company.link_qr_code = True
