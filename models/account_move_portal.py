@@ -94,12 +94,13 @@ class AccountMove(models.Model):
         """
         self.ensure_one()
         transactions_sudo = self.sudo().transaction_ids  # Clients cannot read them.
-        transactions_sudo |= transactions_sudo.child_transaction_ids
-        done = transactions_sudo.filtered(lambda tx: tx.state == 'done')
-        refunds = done.filtered(lambda tx: tx.operation == 'refund')  # Their amounts are negative.
-        return (
-            bool(refunds) and self.currency_id.compare_amounts(sum(done.mapped('amount')), 0) <= 0
-        )
+        # Not united as records, which would be read invoice by invoice then.
+        related = {*transactions_sudo, *transactions_sudo.child_transaction_ids}
+        done = [tx for tx in related if tx.state == 'done']
+        if not any(tx.operation == 'refund' for tx in done):
+            return False
+        left = sum(tx.amount for tx in done)  # The amounts of refunds are negative.
+        return self.currency_id.compare_amounts(left, 0) <= 0
 
     def _stripe_checkout_get_open_terms(self):
         """Return what is left of the invoices, installment by installment, the earliest first.

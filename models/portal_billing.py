@@ -190,6 +190,7 @@ class StripeCheckoutBilling(models.AbstractModel):
             order='id desc',
         )
         seen = self.env['account.move'].search([('id', 'in', pending.invoice_ids.ids)])
+        seen._stripe_checkout_ensure_tokens()
         debits = [
             {'transaction': tx, 'invoices': seen.filtered(lambda m, tx=tx: m in tx.invoice_ids)}
             for tx in pending

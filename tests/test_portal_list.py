@@ -19,11 +19,25 @@ class TestPortalList(PortalCommon):
         [cell] = self.get_row(invoice).xpath("./td[@name='invoice_status']")
         return cell.xpath(".//span[contains(@class, 'badge')]/@data-state")
 
-    def create_overdue(self, amount=100):
+    def create_overdue(self, amount=100, **values):
         day = fields.Date.today() - timedelta(days=10)
         return self.create_invoice(
-            amount, invoice_date=day, invoice_date_due=day, invoice_payment_term_id=False
+            amount, invoice_date=day, invoice_date_due=day, invoice_payment_term_id=False, **values
         )
+
+    def create_in_halves(self):
+        """Create an invoice of which the first half is overdue."""
+        terms = self.env['account.payment.term']
+        name = "Half now, half later"
+        term = terms.search([('name', '=', name)]) or terms.create({
+            'name': name,
+            'line_ids': [
+                (0, 0, {'value': 'percent', 'value_amount': 50, 'nb_days': 1}),
+                (0, 0, {'value': 'percent', 'value_amount': 50, 'nb_days': 80}),
+            ],
+        })
+        day = fields.Date.today() - timedelta(days=10)
+        return self.create_invoice(100, invoice_date=day, invoice_payment_term_id=term.id)
 
     def get_names(self, query):
         page = self.open_page(f'/my/invoices?{query}')
@@ -59,18 +73,45 @@ class TestPortalList(PortalCommon):
         invoice._reverse_moves(cancel=True)
         self.assertEqual(self.read_badges(invoice), ['refunded'])
 
-    def test_refunded_through_stripe(self):
-        invoice = self.create_invoice(100)
-        session = self.open_link(invoice)
-        self.stripe.pay(session['id'])
+    def pay_online(self, *invoices):
+        """Pay invoices at Stripe, each by its link; return the sessions."""
+        sessions = [self.open_link(invoice) for invoice in invoices]
+        for session in sessions:
+            self.stripe.pay(session['id'])
+        self.process()
+        return sessions
+
+    def process(self):
         self.deliver()
         self.run_queue()
+
+    def read_badges_of_page(self, invoice):
+        page = self.open_page(invoice.get_portal_url())
+        return page.xpath("//div[contains(@class, 'badge')]/@data-state")
+
+    def test_refunded_through_stripe(self):
+        invoice = self.create_invoice(100)
+        [session] = self.pay_online(invoice)
         self.assertEqual(self.read_badges(invoice), ['paid'])
-        transaction = invoice.transaction_ids
-        transaction._create_child_transaction(40, is_refund=True)._set_done()
+        self.stripe.refund(session['id'], 4000)
+        self.process()
         self.assertEqual(self.read_badges(invoice), ['paid'], "Only a part went back")
-        transaction._create_child_transaction(60, is_refund=True)._set_done()
+        self.stripe.refund(session['id'])
+        self.process()
         self.assertEqual(self.read_badges(invoice), ['refunded'])
+        self.assertEqual(self.read_badges_of_page(invoice), ['refunded'])
+
+    def test_disputed_at_stripe(self):
+        invoice = self.create_overdue()
+        [session] = self.pay_online(invoice)
+        dispute = self.stripe.dispute(session['id'])
+        self.process()
+        self.assertEqual(self.read_badges(invoice), ['disputed', 'paid'])
+        self.assertEqual(self.read_badges_of_page(invoice), ['disputed', 'paid'])
+        self.stripe.lose_dispute(dispute['id'])
+        self.process()
+        self.assertEqual(self.read_badges(invoice), ['overdue'])
+        self.assertEqual(self.read_badges_of_page(invoice), ['overdue'])
 
     def test_blocked_by_staff(self):
         invoice = self.create_overdue()
@@ -104,15 +145,7 @@ class TestPortalList(PortalCommon):
 
     def test_overdue_filter_finds_what_has_the_badge(self):
         """Odoo's own finds neither what is made out to the company nor an early installment."""
-        term = self.env['account.payment.term'].create({
-            'name': "Half now, half later",
-            'line_ids': [
-                (0, 0, {'value': 'percent', 'value_amount': 50, 'nb_days': 1}),
-                (0, 0, {'value': 'percent', 'value_amount': 50, 'nb_days': 80}),
-            ],
-        })
-        day = fields.Date.today() - timedelta(days=10)
-        halves = self.create_invoice(100, invoice_date=day, invoice_payment_term_id=term.id)
+        halves = self.create_in_halves()
         late = self.create_overdue()
         debited = self.create_overdue()
         self.start_debit(debited)
@@ -178,3 +211,48 @@ class TestPortalList(PortalCommon):
         first = count(80)
         self.assertLessEqual(count(80), few)
         self.assertLessEqual(first, few + 10, "Making the tokens of new invoices")
+
+    def create_of_every_kind(self):
+        """Create one invoice of each kind that a row of the list can show."""
+        colleague = self.env['res.partner'].create({
+            'name': "Colleague",
+            'parent_id': self.client.id,
+        })
+        paid, refunded, disputed, debited = (self.create_invoice(100) for _kind in range(4))
+        sessions = self.pay_online(paid, refunded, disputed)
+        self.stripe.refund(sessions[1]['id'])
+        self.stripe.dispute(sessions[2]['id'])
+        self.start_debit(debited)
+        part = self.create_overdue()
+        self.pay_otherwise(part, 40)
+        self.create_overdue().action_toggle_block_payment()
+        self.create_overdue(partner_id=colleague.id)
+        self.create_in_halves()
+        self.create_invoice(30, move_type='out_refund')
+
+    def test_queries_do_not_grow_with_rows_of_every_kind(self):
+        def count(path):
+            self.env.flush_all()
+            self.env.invalidate_all()
+            before = self.cr.sql_log_count
+            page = self.open_page(path)
+            states = set(page.xpath("//td//span[contains(@class, 'badge')]/@data-state"))
+            if path == '/my/invoices':
+                self.assertLessEqual(
+                    {'paid', 'refunded', 'disputed', 'processing', 'partial', 'overdue', 'credit'},
+                    states,
+                )
+            return self.cr.sql_log_count - before
+
+        paths = ('/my/invoices', '/my/billing')
+        self.create_of_every_kind()
+        for path in paths:
+            count(path)  # Warms the caches, and gives the invoices their tokens.
+        few = {path: count(path) for path in paths}
+        for _set in range(3):
+            self.create_of_every_kind()
+        # The overview comes first: who looks at it gives the debited invoices their tokens.
+        self.assertLessEqual(count('/my/billing'), few['/my/billing'] + 4, "Making the tokens")
+        for path in paths:
+            count(path)
+            self.assertLessEqual(count(path), few[path], path)
