@@ -2,6 +2,35 @@
 
 from odoo import fields, models
 
+ACTIVITY_TYPE = 'payment_stripe_checkout.mail_activity_type_refund'
+
+
+class PaymentTransaction(models.Model):
+    _inherit = 'payment.transaction'
+
+    def _stripe_checkout_follow_up_refunds(self):
+        """Keep one to-do on each invoice while something refunded has no credit note."""
+        self.ensure_one()
+        for document in self.invoice_ids or self.partner_id:
+            document.activity_unlink([ACTIVITY_TYPE])
+            # Another payment of the invoice may have been refunded, too.
+            transactions = (self.invoice_ids and document.transaction_ids) or self
+            debit = transactions.child_transaction_ids.payment_id._stripe_checkout_get_debit_lines()
+            if not debit:
+                continue
+            self._stripe_checkout_schedule_follow_up(
+                self.env._("Refund without a credit note"),
+                self.env._(
+                    "%(amount)s of %(document)s was refunded to the client. The invoice stays paid "
+                    "until a credit note is made: press Credit Note on the invoice; it is matched "
+                    "with the refund by itself.",
+                    amount=self.currency_id.format(sum(debit.mapped('amount_residual_currency'))),
+                    document=document.display_name,
+                ),
+                ACTIVITY_TYPE,
+                document,
+            )
+
 
 class AccountPayment(models.Model):
     _inherit = 'account.payment'
@@ -27,8 +56,8 @@ class AccountPayment(models.Model):
         """Match a refund with the credit that it pays out.
 
         First what of the payment never went to an invoice, then the credit notes of its invoices.
-        Without either the invoice stays paid, the refund stands as the client's open debit, and a
-        to-do asks for the credit note.
+        Without either the invoice stays paid, and the refund stands as the client's open debit.
+        Where Odoo refuses to match them, both stay open: the refund was made.
         """
         for payment in self:
             source = payment.payment_transaction_id.source_transaction_id
@@ -41,17 +70,8 @@ class AccountPayment(models.Model):
                     lambda line, debit=debit: line.account_id == debit.account_id
                 )
                 if debit and lines:
-                    (debit + lines).reconcile()
-            if payment._stripe_checkout_get_debit_lines():
-                source._stripe_checkout_schedule_follow_up(
-                    self.env._("Refund without a credit note"),
-                    self.env._(
-                        "%(amount)s was refunded to the client. The invoice stays paid until a "
-                        "credit note is made: press Credit Note on the invoice; it is matched with "
-                        "the refund by itself.",
-                        amount=payment.currency_id.format(payment.amount),
-                    ),
-                )
+                    source._stripe_checkout_try_plan([debit + lines])
+            source._stripe_checkout_follow_up_refunds()
 
     def _stripe_checkout_get_debit_lines(self):
         """Return the open debit that refunds are to the client.

@@ -104,18 +104,20 @@ class PaymentTransaction(models.Model):
 
     # === STAFF === #
 
-    def _stripe_checkout_schedule_follow_up(self, summary, note):
+    def _stripe_checkout_schedule_follow_up(
+        self, summary, note, activity_type='mail.mail_activity_data_todo', documents=None
+    ):
         """Leave a to-do for billing staff on the invoices, or on the client where there are none.
 
         :param str summary: What it is about.
         :param str note: What happened and what to do.
+        :param str activity_type: The XML id of the type of the to-do.
+        :param account.move|res.partner documents: Where to leave it, if not on all of them.
         """
         self.ensure_one()
         user = self.provider_id._stripe_checkout_get_follow_up_user(self.company_id)
-        for document in self.invoice_ids or self.partner_id:
-            document.activity_schedule(
-                'mail.mail_activity_data_todo', summary=summary, note=note, user_id=user.id
-            )
+        for document in documents or self.invoice_ids or self.partner_id:
+            document.activity_schedule(activity_type, summary=summary, note=note, user_id=user.id)
 
     def _stripe_checkout_format_total(self):
         """Return the sum of the transactions in words, currency by currency.

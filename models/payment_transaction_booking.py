@@ -217,7 +217,8 @@ class PaymentTransaction(models.Model):
             due = tx._stripe_checkout_get_open_lines().filtered(
                 lambda line, credit=credit: line.account_id == credit.account_id
             )
-            if due:
+            # What another currency than that asked for pays of an invoice, a person has to say.
+            if due and tx.payment_id.currency_id == tx.currency_id:
                 plan[tx] = credit + due
         if plan and not self._stripe_checkout_try_plan(list(plan.values())) and len(plan) > 1:
             for lines in plan.values():

@@ -249,14 +249,18 @@ class PaymentTransaction(models.Model):
         if self.state == 'error':
             return
         message = self.env._(
-            "The refund of %(amount)s failed: %(reason)s. The money is back in Stripe's balance.",
+            "The refund of %(amount)s of %(invoices)s failed: %(reason)s. The money is back in "
+            "Stripe's balance; refund it again, or pay it back in another way.",
             amount=self.currency_id.format(facts.amount),
+            invoices=', '.join(self.source_transaction_id.invoice_ids.mapped('name'))
+            or self.source_transaction_id.reference,
             reason=facts.message or self.env._("no reason given"),
         )
         payment = self.payment_id
         self._set_error(message, extra_allowed_states=('done',))
         if payment and not payment.move_id.reversal_move_ids:
             payment._stripe_checkout_reverse()
+            self.source_transaction_id._stripe_checkout_follow_up_refunds()
         self.source_transaction_id._stripe_checkout_schedule_follow_up(
             self.env._("Refund failed"), message
         )

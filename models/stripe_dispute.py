@@ -119,22 +119,38 @@ class StripeDispute(models.Model):
         credit = payment.move_id.line_ids.filtered(
             lambda line: line.account_id == payment.destination_account_id
         )
-        invoice_lines = credit.matched_debit_ids.debit_move_id
+        matched = credit.matched_debit_ids.debit_move_id
         move = self.env['account.move'].create(self._prepare_chargeback(credit.account_id))
         move.action_post()
         self.chargeback_move_id = move
         debit = move.line_ids.filtered(lambda line: line.account_id == credit.account_id)
         credit.remove_move_reconcile()
-        (credit + debit).reconcile()
-        if not credit.reconciled:  # Part of the payment was disputed: the rest stays where it was.
-            rest = invoice_lines.filtered(lambda line: not line.reconciled)
-            (credit + rest).reconcile()
+        # Where part of the payment was disputed, the rest stays where it was: with what was
+        # refunded of it first.
+        refunded = matched.filtered(lambda line: line.move_id.origin_payment_id)
+        for lines in (debit, refunded, matched - refunded):
+            rest = lines.filtered(
+                lambda line: not line.reconciled and line.parent_state == 'posted'
+            )
+            if rest and not credit.reconciled:
+                self.transaction_id._stripe_checkout_try_plan([credit + rest])
         self._tell_invoices(
             self.env._(
                 "The dispute was lost: %(amount)s went back to the client, and the invoice is open "
                 "again.",
                 amount=self.currency_id.format(self.amount),
             )
+        )
+        self.transaction_id._stripe_checkout_schedule_follow_up(
+            self.env._("Dispute lost"),
+            self.env._(
+                "%(amount)s of %(invoices)s went back to the client (%(reason)s): it is owed "
+                "again. Ask for it in another way, or make a credit note.",
+                amount=self.currency_id.format(self.amount),
+                invoices=', '.join(self.invoice_ids.mapped('name'))
+                or self.transaction_id.reference,
+                reason=self.reason,
+            ),
         )
 
     def _prepare_chargeback(self, receivable):

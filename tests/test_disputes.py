@@ -102,6 +102,10 @@ class TestDisputes(StripeCheckoutCommon):
         self.stripe.lose_dispute(made['id'])
         self.process()
         self.assert_open_again()
+        todo = self.invoice.activity_ids.filtered(lambda x: x.summary == "Dispute lost")
+        self.assertEqual(todo.user_id, self.billing_admin)
+        for text in ("100.00", self.invoice.name, "make a credit note"):
+            self.assertIn(text, todo.note)
         # The client can pay it again.
         checkout = self.open_link(self.invoice)
         self.stripe.pay(checkout['id'])
@@ -115,6 +119,24 @@ class TestDisputes(StripeCheckoutCommon):
         self.process()
         self.assert_open_again(30)
         self.assertEqual(self.invoice.payment_state, 'partial')
+
+    def test_lost_in_part_after_a_refund(self):
+        """What was refunded out of the payment stays so; the invoice owes the disputed part."""
+        invoice = self.create_invoice(100)
+        checkout = self.open_link(invoice)
+        self.env['account.payment.register'].with_context(
+            active_model='account.move', active_ids=invoice.ids
+        ).create({'amount': 40})._create_payments()
+        self.stripe.pay(checkout['id'])
+        self.process()
+        self.stripe.refund(checkout['id'], 4000)
+        self.process()
+        refund = invoice.transaction_ids.child_transaction_ids.payment_id
+        self.assertFalse(refund._stripe_checkout_get_debit_lines())
+        self.stripe.lose_dispute(self.stripe.dispute(checkout['id'], 6000)['id'])
+        self.process()
+        self.assertEqual(invoice.amount_residual, 60)
+        self.assertFalse(refund._stripe_checkout_get_debit_lines())
 
     def test_returned_bank_debit(self):
         invoice, checkout = self.pay(80, 'us_bank_account')

@@ -107,6 +107,16 @@ class TestPaymentLink(StripeCheckoutCommon):
         [line] = params['line_items']
         self.assertIn(invoice.name, line['price_data']['product_data']['name'])
 
+    def test_clients_of_one_address_share_nothing_at_stripe(self):
+        """No customer is made at Stripe, so none is shared and none is made again and again."""
+        other = self.client.copy({'email': self.client.email})
+        for client in (self.client, other):
+            self.stripe.pay(self.open_link(self.create_invoice(10, partner_id=client.id))['id'])
+        for call in self.get_creations():
+            self.assertFalse({'customer', 'customer_creation'} & set(call.params))
+            self.assertNotIn('setup_future_usage', str(call.params))
+        self.assertFalse(self.stripe.calls.matching('POST', '/v1/customers'))
+
     def test_pages_and_redirects_are_private(self):
         path = self.get_path(self.create_invoice(100))
         for response in (self.visit(path), self.visit('/pay/unknown'), self.visit(f'{path}/done')):

@@ -249,10 +249,55 @@ class TestRefunds(StripeCheckoutCommon):
         self.assertEqual(
             sum(refund._stripe_checkout_get_debit_lines().mapped('amount_residual')), 40
         )
-        self.assertIn("Refund without a credit note", self.invoice.activity_ids.mapped('summary'))
-        note = self.make_credit_note(40)
+        self.assert_asks_for_credit_note("40.00")
+        self.refund_in_odoo(20)
+        self.assert_asks_for_credit_note("60.00")
+        note = self.make_credit_note(45)
         self.assertRecordValues(note, [{'amount_residual': 0}])
-        self.assertFalse(refund._stripe_checkout_get_debit_lines())
+        self.assert_asks_for_credit_note("15.00")
+        self.make_credit_note(15)
+        self.assertFalse(self.get_refunds()._stripe_checkout_get_debit_lines())
+        self.assertFalse(self.get_todos())
+
+    def get_todos(self):
+        return self.invoice.activity_ids.filtered(
+            lambda todo: todo.summary == "Refund without a credit note"
+        )
+
+    def assert_asks_for_credit_note(self, amount):
+        """Check that one to-do names the amount, the invoice, and what to do."""
+        todo = self.get_todos()
+        self.assertEqual(len(todo), 1)
+        for text in (amount, self.invoice.name, "press Credit Note"):
+            self.assertIn(text, todo.note)
+
+    def test_failed_refund_needs_no_credit_note(self):
+        self.refund_in_odoo(40)
+        self.assert_asks_for_credit_note("40.00")
+        self.stripe.fail_refund(self.get_refunds().stripe_checkout_refund_id)
+        self.process()
+        self.assertFalse(self.get_todos())
+        [failed] = self.invoice.activity_ids.filtered(lambda todo: todo.summary == "Refund failed")
+        for text in ("40.00", self.invoice.name, "refund it again"):
+            self.assertIn(text, failed.note)
+
+    def test_refund_that_odoo_does_not_match_is_booked_all_the_same(self):
+        # Without an exchange journal Odoo refuses to match amounts of two rates.
+        rates = [('2020-01-01', 2.0)]
+        euro = self.setup_other_currency('EUR', rates=rates)
+        invoice = self.create_invoice(100, currency_id=euro.id, invoice_date='2020-06-01')
+        checkout = self.open_link(invoice)
+        self.stripe.pay(checkout['id'])
+        self.process()
+        note = invoice._reverse_moves([{'invoice_date': '2020-06-01', 'date': '2020-06-01'}])
+        note.action_post()
+        self.setup_other_currency('EUR', rates=[*rates, ('2021-01-01', 4.0)])
+        self.company.currency_exchange_journal_id = False
+        self.stripe.refund(checkout['id'])
+        with mute_logger('odoo.addons.payment_stripe_checkout.models.payment_transaction_booking'):
+            self.process()
+        refund = invoice.transaction_ids.child_transaction_ids.payment_id
+        self.assertEqual((refund.amount, refund.move_id.state), (100, 'posted'))
 
     def test_refund_of_an_open_credit(self):
         """A payment that no invoice took is refunded: nothing is left of either."""

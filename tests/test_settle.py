@@ -223,6 +223,19 @@ class TestSettle(StripeCheckoutCommon):
         self.assert_booked(invoice, 40, payment_state='partial')
         self.assertEqual(invoice.amount_residual, 60)
 
+    def test_paid_in_another_currency_than_asked(self):
+        """Nobody knows what of the invoice such a payment pays: it waits for a person."""
+        self.setup_other_currency('EUR', rates=[('2020-01-01', 2.0)])
+        invoice = self.create_invoice(100)
+        session = self.pay(invoice)
+        self.settle(session, currency='eur', amount_total=9000)
+        payment = self.get_transaction(session).payment_id
+        self.assertEqual((payment.currency_id.name, payment.amount), ('EUR', 90))
+        self.assertEqual(payment.stripe_checkout_credit, 90)
+        self.assertEqual(invoice.payment_state, 'not_paid')
+        for text in ("90.00", invoice.name, "refund it"):
+            self.assertIn(text, payment.activity_ids.note)
+
     def test_more_than_is_left(self):
         invoice = self.create_invoice(100)
         session = self.pay(invoice)
@@ -257,6 +270,27 @@ class TestSettle(StripeCheckoutCommon):
         else:
             self.fail("An unpaid session was booked")
         self.assertEqual(self.env['account.payment'].search_count([('memo', 'ilike', 'link')]), 0)
+
+    def test_a_refused_reconciliation_leaves_the_others_of_its_batch(self):
+        euro = self.setup_other_currency('EUR', rates=[('2020-01-01', 2.0)])
+        refused = self.create_invoice(100, currency_id=euro.id, invoice_date='2020-06-01')
+        invoices = [self.create_invoice(10), refused, self.create_invoice(20)]
+        facts = [
+            session_facts.from_session(
+                self.provider._stripe_checkout_retrieve_session(self.pay(invoice)['id'])
+            )
+            for invoice in invoices
+        ]
+        self.setup_other_currency('EUR', rates=[('2020-01-01', 2.0), ('2021-01-01', 4.0)])
+        self.company.currency_exchange_journal_id = False
+        with mute_logger('odoo.addons.payment_stripe_checkout.models.payment_transaction_booking'):
+            self.env['payment.transaction'].sudo()._stripe_checkout_settle(self.provider, facts)
+        self.assert_booked(invoices[0], 10)
+        self.assert_booked(invoices[2], 20)
+        self.assertEqual(refused.payment_state, 'not_paid')
+        payment = refused.transaction_ids.payment_id
+        self.assertEqual((payment.move_id.state, payment.stripe_checkout_credit), ('posted', 100))
+        self.assertTrue(payment.activity_ids)
 
     def test_session_without_a_row_is_rebuilt(self):
         invoice = self.create_invoice(100)
