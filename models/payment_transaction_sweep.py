@@ -29,6 +29,7 @@ class PaymentTransaction(models.Model):
         Payments arrive this way even if no webhook ever does. Each session is a transaction of its
         own, so that one that fails holds up no other; so is each connection.
         """
+        self.env['stripe.checkout.connect']._forget_keys()
         providers = self.env['payment.provider'].search([('code', '=', PROVIDER_CODE)])
         is_done = True
         for provider in providers:

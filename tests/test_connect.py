@@ -1,3 +1,7 @@
+from datetime import datetime, timedelta
+
+from freezegun import freeze_time
+
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import Form, JsonRpcException, new_test_user, tagged
 
@@ -295,6 +299,32 @@ class TestConnect(StripeCheckoutCommon):
 
     def test_form(self):
         with Form(self.env['stripe.checkout.connect'].with_user(self.billing_admin)) as form:
+    def test_refused_keys_are_forgotten(self):
+        self.assert_refused(UserError, "does not accept", secret_key='sk_test_unknown_1234567890')
+        wizards = self.env['stripe.checkout.connect'].sudo()
+        self.assertIn('sk_test_unknown_1234567890', wizards.search([]).mapped('typed_secret_key'))
+        self.run_cron('ir_cron_sweep')
+        self.assertTrue(wizards.search([]), "There is time to try again")
+        with freeze_time(datetime.now() + timedelta(minutes=16)):
+            self.run_cron('ir_cron_sweep')
+        self.assertFalse(wizards.search([]))
+
+    def test_key_of_a_foreign_company_is_not_hinted_at(self):
+        other = self.env['res.company'].sudo().create({'name': "Other"})
+        stranger = new_test_user(
+            self.env,
+            login='stranger',
+            groups='account.group_account_manager',
+            company_id=other.id,
+            company_ids=[(6, 0, other.ids)],
+        )
+        values = {'company_id': self.company.id}
+        wizard = self.env['stripe.checkout.connect'].with_user(stranger).create(values)
+        self.assertRecordValues(wizard, [{'connected': False, 'connected_key_hint': False}])
+        wizard = self.env['stripe.checkout.connect'].with_user(self.billing_admin).create(values)
+        hint = self.provider.stripe_checkout_key_hint
+        self.assertRecordValues(wizard, [{'connected': True, 'connected_key_hint': hint}])
+
             form.secret_key = self.stripe.account.secret_key
             form.publishable_key = self.stripe.account.publishable_key
         action = form.record.action_connect()

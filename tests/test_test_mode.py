@@ -146,6 +146,8 @@ class TestTestMode(StripeCheckoutCommon):
         self.assertEqual(invoice.payment_state, 'not_paid')
 
     def test_neutralize(self):
+        wizards = self.env['stripe.checkout.connect'].with_user(self.billing_admin)
+        wizards.create({'secret_key': 'sk_test_typed_and_never_used'})
         self.env.flush_all()
         for query in get_neutralization_queries(['payment_stripe_checkout']):
             self.env.cr.execute(query)
@@ -158,8 +160,11 @@ class TestTestMode(StripeCheckoutCommon):
             'stripe_checkout_webhook_secret',
             'stripe_checkout_previous_webhook_secret',
             'stripe_checkout_endpoint_id',
+            'stripe_checkout_base_url',
+            'is_published',
         ):
             self.assertFalse(provider[field], field)
+        self.assertFalse(wizards.sudo().search([]))
         self.assertEqual(self.create_invoice(10)._stripe_checkout_get_state(), 'unavailable')
 
     def test_report(self):

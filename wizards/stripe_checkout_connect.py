@@ -17,7 +17,8 @@ class StripeCheckoutConnect(models.TransientModel):
 
     _name = 'stripe.checkout.connect'
     _description = "Connect Stripe"
-    _transient_max_hours = 0.25  # Keys that were typed and not used do not lie about.
+    _transient_max_hours = 0.25  # Keys that were typed and not used do not lie about,
+    # not even until Odoo's vacuum comes, once a day: see `_forget_keys`.
 
     company_id = fields.Many2one(
         'res.company', required=True, default=lambda self: self.env.company
@@ -61,13 +62,21 @@ class StripeCheckoutConnect(models.TransientModel):
         providers_sudo = self.env['payment.provider'].sudo()
         for wizard in self:
             provider = providers_sudo._stripe_checkout_get_for_company(wizard.company_id)
-            wizard.connected = provider._stripe_checkout_is_connected()
+            # Whoever does not work in a company learns nothing of its connection.
+            is_own = wizard.company_id in self.env.companies
+            wizard.connected = is_own and provider._stripe_checkout_is_connected()
             wizard.connected_key_hint = wizard.connected and provider.stripe_checkout_key_hint
 
     def _compute_create_key_urls(self):
         get_url = self.env['payment.provider']._stripe_checkout_get_create_key_url
         self.create_live_key_url = get_url('live')
         self.create_test_key_url = get_url('test')
+
+    @api.model
+    def _forget_keys(self):
+        """Forget what was typed and refused, once there was time to try again."""
+        end = fields.Datetime.subtract(fields.Datetime.now(), hours=self._transient_max_hours)
+        self.sudo().search([('write_date', '<', end)]).unlink()
 
     def action_connect(self):
         """Connect the company with the keys; ask first where they are of another account or mode.
