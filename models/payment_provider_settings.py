@@ -203,20 +203,24 @@ class PaymentProvider(models.Model):
 
         :return: A notification.
         :rtype: dict
-        :raise AccessError: If the user is no administrator: the address is the whole system's.
+        :raise AccessError: If the user is no administrator: the address is the whole system's; or
+                            no billing admin of the company.
+        :raise UserError: On the community edition, or if Stripe is not connected.
         """
         self.ensure_one()
+        self._stripe_checkout_check_manageable()
         if not self.env.user.has_group('base.group_system'):
             raise AccessError(self.env._("Only administrators can freeze the address."))
         parameters = self.env['ir.config_parameter'].sudo()
         parameters.set_param('web.base.url', self.stripe_checkout_base_url)
         parameters.set_param('web.base.url.freeze', 'True')
-        self.sudo()._stripe_checkout_check_health()
-        return self._stripe_checkout_notify(
-            self.env._(
-                "The address stays %(address)s from now on.", address=self.stripe_checkout_base_url
-            )
+        message = self.env._(
+            "The address stays %(address)s from now on.", address=self.stripe_checkout_base_url
         )
+        provider_sudo = self.sudo()
+        provider_sudo._stripe_checkout_log(message)
+        provider_sudo._stripe_checkout_check_health()
+        return self._stripe_checkout_notify(message)
 
     def _stripe_checkout_notify(self, message, kind='success'):
         """Build the action that shows a message and refreshes the view.

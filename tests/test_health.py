@@ -94,6 +94,9 @@ class TestHealth(HealthCommon):
         self.assertEqual(parameters.get_param('web.base.url'), self.base_url())
         self.assertTrue(parameters.get_param('web.base.url.freeze'))
         self.assert_health('confirmed')
+        [message, *_] = self.provider.message_ids
+        self.assertIn(self.base_url(), message.body)
+        self.assertEqual(message.author_id, administrator.partner_id)
 
     def connect_restricted(self):
         """Connect with a restricted key that may do all; return the key."""
