@@ -9,6 +9,7 @@ from decimal import Decimal
 from . import const
 
 _PERMISSION_PATTERN = re.compile(r'\brak_[a-z0-9_]+')
+_KEY_ACCOUNT_PATTERN = re.compile(r'(?:sk|rk|pk)_(?:test|live)_5(1[A-Za-z0-9]{13})[A-Za-z0-9]{60}')
 _KEY_PATTERN = re.compile(r'\b((?:sk|rk|pk)_(?:test|live)_|whsec_)[A-Za-z0-9_]+', re.IGNORECASE)
 
 
@@ -133,6 +134,20 @@ def get_key_mode(key, kind):
         if key.startswith(prefix) and len(key) > len(prefix):
             return prefix.split('_')[1]
     return None
+
+
+def read_key_account(key):
+    """Read from an API key what tells its account from others.
+
+    Not documented, but seen in keys of 99 characters and more: `acct_1Abc…` has keys such as
+    `pk_test_51Abc…`. See https://github.com/theopenco/llmgateway/pull/2083 for a pair that differs.
+
+    :param str key: The API key.
+    :return: The beginning of the account's id; None for a key of another form, which tells nothing.
+    :rtype: str|None
+    """
+    match = _KEY_ACCOUNT_PATTERN.match(key)
+    return match[1] if match else None
 
 
 def redact(text):

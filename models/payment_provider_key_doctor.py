@@ -36,7 +36,7 @@ class PaymentProvider(models.Model):
 
         :return: The mode of both keys, `'test'` or `'live'`.
         :rtype: str
-        :raise ValidationError: If a key is of the wrong kind or the modes differ.
+        :raise ValidationError: If a key is of the wrong kind, or the modes or accounts differ.
         """
         mode = utils.get_key_mode(secret_key, 'secret')
         if not mode:
@@ -57,6 +57,14 @@ class PaymentProvider(models.Model):
                     "publishable key is a %(publishable)s key.",
                     secret=mode,
                     publishable=publishable_mode,
+                )
+            )
+        accounts = {utils.read_key_account(secret_key), utils.read_key_account(publishable_key)}
+        if len(accounts - {None}) > 1:
+            raise ValidationError(
+                self.env._(
+                    "The keys are of different Stripe accounts. Copy both from the same page of "
+                    "the Stripe Dashboard."
                 )
             )
         return mode

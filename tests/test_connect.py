@@ -110,13 +110,15 @@ class TestConnect(StripeCheckoutCommon):
     # === REFUSED === #
 
     def test_wrong_keys_are_refused_before_any_call(self):
-        good = self.stripe.account
+        good, other = self.stripe.account, self.stripe.add_account()
         for message, keys in [
             ("secret key must start", {'secret_key': good.publishable_key}),
             ("secret key must start", {'secret_key': 'nonsense'}),
             ("publishable key must start", {'publishable_key': good.secret_key}),
             ("different modes", {'publishable_key': 'pk_live_12345'}),
             ("different modes", {'secret_key': 'sk_live_12345'}),
+            ("different Stripe accounts", {'publishable_key': other.publishable_key}),
+            ("different Stripe accounts", {'secret_key': other.secret_key}),
         ]:
             with self.subTest(**keys):
                 self.assertEqual(self.assert_refused(ValidationError, message, **keys), 0)

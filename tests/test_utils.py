@@ -69,6 +69,13 @@ class TestKeys(BaseCase):
             self.assertIsNone(utils.get_key_mode(wrong, 'secret'), wrong)
         self.assertIsNone(utils.get_key_mode('sk_test_abc', 'publishable'))
 
+    def test_account_of_a_key(self):
+        account, rest = '1AbCdEfGhIjKlMnO', 'x' * 82
+        for prefix in ('sk_test_', 'pk_live_', 'rk_test_'):
+            self.assertEqual(utils.read_key_account(f'{prefix}5{account}{rest}'), account[:14])
+        for key in ('pk_test_TYooMQauvdEDq54NiTphI7jx', f'sk_test_{rest}', 'pk_test_51AbC', ''):
+            self.assertIsNone(utils.read_key_account(key), key)
+
     def test_nothing_of_a_key_is_left_but_its_ends(self):
         text = "Invalid API Key provided: sk_test_51Hidden9876 and whsec_Secret1234"
         self.assertEqual(

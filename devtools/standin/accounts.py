@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 
 from . import currencies
-from .ids import new_id, random_text
+from .ids import random_text
 from .sdk import API_VERSION
 from .store import Store
 
@@ -48,14 +48,23 @@ class Account:
     adaptive_pricing: bool = True
     timezone: str = "Etc/UTC"
     charges_enabled: bool = True
-    id: str = field(default_factory=lambda: new_id("acct", 16))
-    secret_key: str = field(default_factory=lambda: "sk_test_" + random_text(99))
-    publishable_key: str = field(default_factory=lambda: "pk_test_" + random_text(99))
-    restricted_key: str = field(default_factory=lambda: "rk_test_" + random_text(99))
+    id: str = field(default_factory=lambda: "acct_1" + random_text(15))
+    secret_key: str = ""
+    publishable_key: str = ""
+    restricted_key: str = ""
     restricted: dict = field(default_factory=dict)
     store: Store = field(default_factory=Store)
     idempotency: dict = field(default_factory=dict)
     created: int = 0
+
+    def __post_init__(self):
+        self.secret_key = self.secret_key or self.new_key("sk_test_")
+        self.publishable_key = self.publishable_key or self.new_key("pk_test_")
+        self.restricted_key = self.restricted_key or self.new_key("rk_test_")
+
+    def new_key(self, prefix):
+        """Return a key that begins with the account's id, as those of Stripe do."""
+        return f"{prefix}5{self.id.removeprefix('acct_')}{random_text(82)}"
 
     def public(self):
         """Return what a setup script needs to connect to this account, keys included."""

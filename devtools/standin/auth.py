@@ -4,7 +4,6 @@ import base64
 import binascii
 
 from .errors import ApiError
-from .ids import random_text
 
 PREFIXES = ("sk_test_", "rk_test_", "pk_test_", "sk_live_", "rk_live_", "pk_live_")
 
@@ -79,7 +78,7 @@ def add_restricted_key(account, permissions, without=()):
     names = {name.removeprefix("rak_") for name in permissions}
     names |= {name.removesuffix("_write") + "_read" for name in names if name.endswith("_write")}
     names -= {name.removeprefix("rak_") for name in without}
-    key = "rk_test_" + random_text(99)
+    key = account.new_key("rk_test_")
     account.restricted[key] = frozenset(names)
     return key
 
