@@ -12,6 +12,9 @@ _logger = logging.getLogger(__name__)
 
 EDITIONS = ('enterprise', 'community')
 
+# Of several providers of one company: live keys before those of test mode, and both before none.
+PREFERENCE = 'stripe_checkout_mode, id'
+
 
 @functools.cache  # Once for each value: the edition is asked for at every visit.
 def read_edition(source, value):
@@ -171,7 +174,7 @@ class PaymentProvider(models.Model):
                 *self._check_company_domain(company),
             ],
             limit=1,
-            order='state desc, id',
+            order=PREFERENCE,
         )
 
     def _stripe_checkout_is_connected(self):

@@ -7,6 +7,7 @@ from odoo.exceptions import UserError
 
 from .. import utils
 from ..const import PROVIDER_CODE
+from .payment_provider import PREFERENCE
 from .payment_provider_state import STATES
 
 
@@ -213,7 +214,9 @@ class PaymentProvider(models.Model):
         """Return the provider of a company, made from that of another company if need be."""
         root_company = company.root_id  # A branch uses the connection of its parent.
         provider = self.search(
-            [('code', '=', PROVIDER_CODE), ('company_id', '=', root_company.id)], limit=1
+            [('code', '=', PROVIDER_CODE), ('company_id', '=', root_company.id)],
+            limit=1,
+            order=PREFERENCE,
         )
         if not provider:
             template = self.env.ref('payment_stripe_checkout.payment_provider_stripe_checkout')

@@ -299,8 +299,6 @@ class TestConnect(StripeCheckoutCommon):
         wizard.action_connect()
         self.assertFalse(wizard.sudo().typed_secret_key)
 
-    def test_form(self):
-        with Form(self.env['stripe.checkout.connect'].with_user(self.billing_admin)) as form:
     def test_refused_keys_are_forgotten(self):
         self.assert_refused(UserError, "does not accept", secret_key='sk_test_unknown_1234567890')
         wizards = self.env['stripe.checkout.connect'].sudo()
@@ -327,6 +325,15 @@ class TestConnect(StripeCheckoutCommon):
         hint = self.provider.stripe_checkout_key_hint
         self.assertRecordValues(wizard, [{'connected': True, 'connected_key_hint': hint}])
 
+    def test_of_two_providers_the_live_one_counts(self):
+        live = self.provider.copy({'company_id': self.company.id})
+        live.write({'stripe_checkout_mode': 'live', 'state': 'enabled'})
+        providers = self.env['payment.provider'].sudo()
+        self.assertEqual(providers._stripe_checkout_get_for_company(self.company), live)
+        self.assertEqual(providers._stripe_checkout_ensure_provider(self.company), live)
+
+    def test_form(self):
+        with Form(self.env['stripe.checkout.connect'].with_user(self.billing_admin)) as form:
             form.secret_key = self.stripe.account.secret_key
             form.publishable_key = self.stripe.account.publishable_key
         action = form.record.action_connect()
