@@ -65,7 +65,8 @@ class PaymentProvider(models.Model):
     )
     stripe_checkout_undelivered_count = fields.Integer(
         string="Undelivered Events",
-        help="Events that Stripe could not deliver since the last one that arrived.",
+        help="Events that Stripe could not deliver since the last one that arrived; 100 stands for "
+        "any number from there on.",
         readonly=True,
         copy=False,
     )

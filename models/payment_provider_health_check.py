@@ -8,6 +8,8 @@ from .. import const, utils
 from ..const import HANDLED_EVENTS
 from .payment_provider_probe import PROBE_PATIENCE
 
+COUNT_LIMIT = 100  # undelivered events; one page, see https://docs.stripe.com/api/pagination
+
 
 class PaymentProvider(models.Model):
     _inherit = 'payment.provider'
@@ -102,7 +104,7 @@ class PaymentProvider(models.Model):
 
         Those that it delivered to us may wait for another endpoint of the same account.
 
-        :return: The number, 100 at most.
+        :return: The number, `COUNT_LIMIT` at most.
         :rtype: int
         :raise stripe.StripeError: If Stripe cannot be asked.
         """
@@ -123,7 +125,7 @@ class PaymentProvider(models.Model):
                 'gte': utils.to_timestamp(since),
                 'lt': utils.to_timestamp(fields.Datetime.now() - PROBE_PATIENCE),
             },
-            'limit': 100,
+            'limit': COUNT_LIMIT,
         })
         events = events.to_dict()['data']
         arrived = set(
@@ -161,5 +163,5 @@ class PaymentProvider(models.Model):
         if refusals_sudo._count_since(self, since):
             return 'signature', None
         if undelivered:
-            return 'undelivered', str(undelivered)
+            return 'undelivered', f'{undelivered}{"+" if undelivered == COUNT_LIMIT else ""}'
         return 'silent', None

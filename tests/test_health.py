@@ -7,6 +7,7 @@ from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
 from .. import const
+from ..models import payment_provider_health_check
 from ..models.payment_provider_key_doctor import PERMISSION_PROBES
 from .health_common import CONTROLLER, PROBE, HealthCommon
 
@@ -93,10 +94,10 @@ class TestHealth(HealthCommon):
         self.provider.with_user(administrator).action_stripe_checkout_freeze_address()
         self.assertEqual(parameters.get_param('web.base.url'), self.base_url())
         self.assertTrue(parameters.get_param('web.base.url.freeze'))
-        self.assert_health('confirmed')
         [message, *_] = self.provider.message_ids
         self.assertIn(self.base_url(), message.body)
         self.assertEqual(message.author_id, administrator.partner_id)
+        self.assert_health('confirmed')
 
     def connect_restricted(self):
         """Connect with a restricted key that may do all; return the key."""
@@ -177,6 +178,13 @@ class TestHealth(HealthCommon):
         self.managed.action_stripe_checkout_test_connection()
         self.deliver()
         self.assert_health('confirmed')
+
+    def test_more_events_do_not_arrive_than_are_counted(self):
+        self.patch(payment_provider_health_check, 'COUNT_LIMIT', 1)
+        self.check(minutes=25)
+        self.stripe.deliveries.pop_all()
+        self.check(minutes=55)
+        self.assert_health('warning', 'undelivered', "deliver 1+ events")
 
     @mute_logger(CONTROLLER)
     def test_events_that_another_endpoint_does_not_take(self):
