@@ -17,6 +17,17 @@ class PaymentProvider(models.Model):
     state = fields.Selection(tracking=True)
     is_published = fields.Boolean(tracking=True)
 
+    stripe_checkout_is_switched_off = fields.Boolean(
+        string="New Payments Switched Off", compute='_compute_stripe_checkout_is_switched_off'
+    )
+
+    @api.depends('state', 'is_published', 'stripe_checkout_connected_at')
+    def _compute_stripe_checkout_is_switched_off(self):
+        for provider in self:
+            provider.stripe_checkout_is_switched_off = provider.stripe_checkout_connected_at and (
+                provider.state == 'disabled' or not provider.is_published
+            )
+
     @api.constrains('state', 'stripe_checkout_mode')
     def _check_stripe_checkout_state(self):
         for provider in self.filtered(lambda p: p.code == PROVIDER_CODE):

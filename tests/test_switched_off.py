@@ -66,6 +66,17 @@ class TestSwitchedOff(StripeCheckoutCommon):
         self.get_page(self.url_open(path), 'unavailable')
         self.assertEqual(self.get_sessions(), [])
 
+    def test_panel_says_so(self):
+        settings = self.env['res.config.settings'].with_user(self.administrator)
+        self.assertFalse(self.managed.stripe_checkout_is_switched_off)
+        self.click(is_published=False)
+        self.assertTrue(self.managed.stripe_checkout_is_switched_off)
+        self.click(state='disabled')
+        self.assertTrue(self.managed.stripe_checkout_is_switched_off)
+        self.assertTrue(settings.create({}).stripe_checkout_is_switched_off)
+        self.managed.action_stripe_checkout_disconnect()
+        self.assertFalse(self.managed.stripe_checkout_is_switched_off)
+
     def test_open_page_is_closed(self):
         session = self.open_link(self.create_invoice(100))
         self.disable()

@@ -33,6 +33,9 @@ class ResConfigSettings(models.TransientModel):
     stripe_checkout_webhook_state = fields.Selection(
         related='stripe_checkout_provider_id.stripe_checkout_webhook_state'
     )
+    stripe_checkout_is_switched_off = fields.Boolean(
+        related='stripe_checkout_provider_id.stripe_checkout_is_switched_off'
+    )
     stripe_checkout_webhook_message = fields.Text(
         related='stripe_checkout_provider_id.stripe_checkout_webhook_message'
     )
