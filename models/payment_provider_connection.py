@@ -67,7 +67,9 @@ class PaymentProvider(models.Model):
                 key=utils.mask_key(secret_key),
             )
         )
-        if 'error' not in endpoint:
+        if 'error' in endpoint:
+            provider._stripe_checkout_follow_up_health()
+        else:
             provider._stripe_checkout_start_after_registration()
         return provider
 
