@@ -68,7 +68,9 @@ class PaymentProvider(models.Model):
                 key=utils.mask_key(secret_key),
             )
         )
-        if 'error' not in endpoint:
+        if 'error' in endpoint:
+            provider._stripe_checkout_follow_up_health()
+        else:
             provider._stripe_checkout_start_after_registration()
         return provider
 
@@ -197,7 +199,8 @@ class PaymentProvider(models.Model):
         self._stripe_checkout_end_sessions()
         self._stripe_checkout_give_debits_up()
         self._stripe_checkout_give_refunds_up()
-        self._stripe_checkout_delete_endpoints()
+        for endpoint_id in self._stripe_checkout_get_endpoint_ids():
+            self._stripe_checkout_delete_endpoint_after_commit(endpoint_id)
         self.write({
             'stripe_checkout_endpoint_id': False,
             'stripe_checkout_former_endpoint_id': False,

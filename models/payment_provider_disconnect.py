@@ -5,6 +5,7 @@ import stripe
 from odoo import models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
+from odoo.tools import format_datetime
 
 
 class PaymentProvider(models.Model):
@@ -43,15 +44,45 @@ class PaymentProvider(models.Model):
     def _stripe_checkout_end_sessions(self):
         """Expire the open sessions; one that turns out to be paid is settled.
 
+        With a dead key none can be expired: each becomes a to-do, since it can still be paid until
+        Stripe ends it, within a day.
+
+        :return: How many sessions stay open at Stripe.
+        :rtype: int
         :raise UserError: If Stripe cannot be reached: a session could be paid unnoticed then.
         """
         try:
             self._stripe_checkout_get_running('draft')._stripe_checkout_retire()
         except (stripe.AuthenticationError, stripe.PermissionError):
-            # With a dead key nothing can be ended; Stripe ends the sessions itself within a day.
-            self._stripe_checkout_get_running('draft')._set_canceled()
+            return self._stripe_checkout_give_sessions_up()
         except stripe.StripeError as error:
             raise UserError(self._stripe_checkout_describe_error(error)) from None
+        return 0
+
+    def _stripe_checkout_give_sessions_up(self):
+        """Turn each payment page that stays open at Stripe into a to-do, and free its invoices.
+
+        :return: How many there are.
+        :rtype: int
+        """
+        drafts = self._stripe_checkout_get_running('draft')
+        opened = drafts.filtered('stripe_checkout_session_id')
+        for tx in opened:
+            end = tx.stripe_checkout_session_expires_at
+            tx._stripe_checkout_schedule_follow_up(
+                self.env._("Payment page that stays open at Stripe"),
+                self.env._(
+                    "A payment page of %(amount)s (%(session)s) could not be closed, because "
+                    "Stripe does not accept the key any more. It may have been paid, and can still "
+                    "be paid until %(end)s. Look in the Stripe Dashboard after that, and register "
+                    "the payment by hand if there is one.",
+                    amount=tx.currency_id.format(tx.amount),
+                    session=tx.stripe_checkout_session_id,
+                    end=format_datetime(self.env, end) if end else self.env._("tomorrow"),
+                ),
+            )
+        drafts._set_canceled()
+        return len(opened)
 
     def _stripe_checkout_ask_once_more(self, transactions):
         """Settle what has come to its end at Stripe: nobody can ask any more afterwards.
@@ -112,25 +143,19 @@ class PaymentProvider(models.Model):
             )
             tx._set_canceled(self.env._("Stripe was disconnected while the refund was under way."))
 
-    def _stripe_checkout_delete_endpoints(self):
-        """Delete our endpoints at Stripe once the disconnection is stored for good."""
-        for endpoint_id in (
-            self.stripe_checkout_endpoint_id,
-            self.stripe_checkout_former_endpoint_id,
-        ):
-            if endpoint_id:
-                self._stripe_checkout_delete_endpoint_after_commit(endpoint_id)
-
     def _stripe_checkout_disconnect(self):
         """Forget the connection; invoices, payments, links, settings and the log stay.
 
+        :return: The ids of the webhook endpoints that stay at Stripe, as with a dead key.
+        :rtype: list[str]
         :raise UserError: If Stripe cannot be reached.
         """
         self.ensure_one()
         self._stripe_checkout_end_sessions()
         self._stripe_checkout_give_debits_up()
         self._stripe_checkout_give_refunds_up()
-        self._stripe_checkout_delete_endpoints()
+        # The last step: after the commit there would be no key left to try again with.
+        left = self._stripe_checkout_delete_endpoints()
         account = self.stripe_checkout_account_name or self.stripe_checkout_account_id
         self.write({
             'state': 'disabled',
@@ -147,6 +172,7 @@ class PaymentProvider(models.Model):
             'stripe_checkout_registered_at': False,
             'stripe_checkout_confirmed_at': False,
             'stripe_checkout_probed_at': False,
+            'stripe_checkout_refusal': False,
             'stripe_checkout_undelivered_count': 0,
             'stripe_checkout_undelivered_cursor': False,
             'stripe_checkout_events_reading_to': False,
@@ -162,8 +188,31 @@ class PaymentProvider(models.Model):
         })
         self._stripe_checkout_follow_up_health()
         self._stripe_checkout_log(
-            self.env._("Disconnected from %(account)s.", account=account or self.env._("Stripe"))
+            ' '.join([
+                self.env._(
+                    "Disconnected from %(account)s.", account=account or self.env._("Stripe")
+                ),
+                *self._stripe_checkout_describe_left(left),
+            ])
         )
+        return left
+
+    def _stripe_checkout_describe_left(self, endpoint_ids):
+        """Say which webhook endpoints somebody has to delete by hand.
+
+        :param list[str] endpoint_ids: Their ids.
+        :return: The message in a list, which is empty where there is none.
+        :rtype: list[str]
+        """
+        if not endpoint_ids:
+            return []
+        return [
+            self.env._(
+                "Stripe does not accept the key any more, so the webhook endpoint stays there. "
+                "Delete it in the Stripe Dashboard: %(endpoints)s",
+                endpoints=', '.join(endpoint_ids),
+            )
+        ]
 
     def _stripe_checkout_finish_disconnecting(self):
         """Disconnect the providers that only waited for their last bank debit."""
@@ -199,7 +248,7 @@ class PaymentProvider(models.Model):
             raise UserError(self.env._("Stripe is not connected."))
         provider_sudo = self.sudo()  # Billing admins cannot write the connection.
         # Before debits are looked for: a session may turn out to be one that has just begun.
-        provider_sudo._stripe_checkout_end_sessions()
+        given_up = provider_sudo._stripe_checkout_end_sessions()
         if not now and provider_sudo._stripe_checkout_get_running('pending'):
             provider_sudo.stripe_checkout_disconnecting = True
             provider_sudo._stripe_checkout_log(
@@ -212,8 +261,21 @@ class PaymentProvider(models.Model):
                 ),
                 'info',
             )
-        provider_sudo._stripe_checkout_disconnect()
-        return self._stripe_checkout_notify(self.env._("Stripe is disconnected."))
+        left = provider_sudo._stripe_checkout_disconnect()
+        sentences = [
+            self.env._("Stripe is disconnected."),
+            *self._stripe_checkout_describe_left(left),
+        ]
+        if given_up:
+            sentences.append(
+                self.env._(
+                    "Payment pages that stay open at Stripe for up to a day: %(count)s. Each "
+                    "became a to-do.",
+                    count=given_up,
+                )
+            )
+        kind = 'warning' if left or given_up else 'success'
+        return self._stripe_checkout_notify(' '.join(sentences), kind)
 
     def action_stripe_checkout_stay_connected(self):
         """Take payments again instead of disconnecting after the last bank debit.

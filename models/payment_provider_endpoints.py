@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 import stripe
 
 from odoo import models
+from odoo.exceptions import UserError
 
 from .. import utils
 
@@ -43,6 +44,33 @@ class PaymentProvider(models.Model):
             limit=len(endpoints),
             endpoints=lines or self.env._("none"),
         )
+
+    def _stripe_checkout_get_endpoint_ids(self):
+        """Return the ids of the endpoints that we have at Stripe, the current one first.
+
+        :rtype: list[str]
+        """
+        ids = (self.stripe_checkout_endpoint_id, self.stripe_checkout_former_endpoint_id)
+        return [endpoint_id for endpoint_id in ids if endpoint_id]
+
+    def _stripe_checkout_delete_endpoints(self):
+        """Delete our endpoints at Stripe, now.
+
+        :return: The ids of those that the key may not delete, or no longer.
+        :rtype: list[str]
+        :raise UserError: If Stripe cannot be asked.
+        """
+        client = self._stripe_checkout_get_client()
+        left = []
+        for endpoint_id in self._stripe_checkout_get_endpoint_ids():
+            try:
+                client.v1.webhook_endpoints.delete(endpoint_id)
+            except (stripe.AuthenticationError, stripe.PermissionError):
+                left.append(endpoint_id)
+            except stripe.StripeError as error:
+                if error.http_status != 404:  # It may be gone already.
+                    raise UserError(self._stripe_checkout_describe_error(error)) from None
+        return left
 
     def _stripe_checkout_delete_endpoint_after_commit(self, endpoint_id, secret_key=None):
         """Delete an endpoint of ours at Stripe once what replaces it is stored for good.
@@ -82,7 +110,7 @@ class PaymentProvider(models.Model):
         :param str url: The address of the provider's webhook: those of another one are left alone.
         :raise stripe.StripeError: If Stripe cannot be asked.
         """
-        known = (self.stripe_checkout_endpoint_id, self.stripe_checkout_former_endpoint_id)
+        known = self._stripe_checkout_get_endpoint_ids()
         for endpoint in client.v1.webhook_endpoints.list({'limit': 100}).data:
             if (
                 endpoint.id not in known

@@ -195,7 +195,9 @@ class PaymentProvider(models.Model):
 
         :rtype: bool
         """
-        return self.stripe_checkout_problem not in ('key', 'permission', 'unreachable')
+        return bool(self.stripe_checkout_endpoint_id) and (
+            self.stripe_checkout_problem not in ('key', 'permission', 'unreachable')
+        )
 
     def _stripe_checkout_is_quiet(self):
         """Tell whether no event arrived lately, and no probe is under way.

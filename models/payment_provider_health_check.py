@@ -30,11 +30,15 @@ class PaymentProvider(models.Model):
         except stripe.StripeError as error:
             return self._stripe_checkout_read_problem(error)
         self.stripe_checkout_undelivered_count = undelivered
+        moved = self._stripe_checkout_has_moved()
+        if (problem or moved) and self.stripe_checkout_refusal:
+            return 'refused', self.stripe_checkout_refusal  # Retry has been tried.
         if problem:
-            same = problem == self.stripe_checkout_problem
-            return problem, self.stripe_checkout_problem_detail if same else None
-        if self._stripe_checkout_has_moved():
+            return problem, None
+        if moved:
             return 'moved', self._stripe_checkout_read_address()
+        if self.stripe_checkout_refusal:
+            self.stripe_checkout_refusal = False  # The address is the one that Stripe takes.
         if not self.stripe_checkout_charges_enabled:
             return 'charges', None
         if self.stripe_checkout_problem == 'pages':  # Until Stripe takes a probe.
@@ -81,7 +85,7 @@ class PaymentProvider(models.Model):
         account = self._stripe_checkout_read_account(client)
         self.stripe_checkout_charges_enabled = account.get('charges_enabled', True)
         if not self.stripe_checkout_endpoint_id:
-            return self.stripe_checkout_problem or 'deleted'
+            return 'deleted'
         try:
             endpoint = client.v1.webhook_endpoints.retrieve(self.stripe_checkout_endpoint_id)
         except stripe.InvalidRequestError as error:

@@ -40,6 +40,13 @@ class PaymentProvider(models.Model):
         copy=False,
     )
 
+    stripe_checkout_refusal = fields.Char(
+        string="Address Refused",
+        help="Why Stripe did not take the address of this database when it was last told.",
+        readonly=True,
+        copy=False,
+    )
+
     # The endpoint before the current one: it goes once the current one has delivered an event.
     stripe_checkout_former_endpoint_id = fields.Char(
         string="Former Webhook Endpoint", readonly=True, copy=False
@@ -150,12 +157,16 @@ class PaymentProvider(models.Model):
         :rtype: dict
         """
         if 'error' in endpoint:
-            return self._stripe_checkout_prepare_health('refused', endpoint['error'])
+            return {
+                'stripe_checkout_refusal': endpoint['error'],
+                **self._stripe_checkout_prepare_health('refused', endpoint['error']),
+            }
         values = {
             'stripe_checkout_endpoint_id': endpoint['id'],
             'stripe_checkout_webhook_secret': endpoint['secret'],
             'stripe_checkout_registered_at': fields.Datetime.now(),
             'stripe_checkout_confirmed_at': False,
+            'stripe_checkout_refusal': False,
             **self._stripe_checkout_prepare_health(None),
         }
         current = self.stripe_checkout_endpoint_id
@@ -269,6 +280,7 @@ class PaymentProvider(models.Model):
             values['stripe_checkout_base_url'] = base_url
         provider_sudo.write(values)
         if 'error' in endpoint:
+            provider_sudo._stripe_checkout_follow_up_health()
             return self._stripe_checkout_notify(endpoint['error'], 'danger')
         provider_sudo._stripe_checkout_log(self.env._("The webhook was registered anew."))
         provider_sudo._stripe_checkout_start_after_registration()

@@ -1,6 +1,6 @@
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, tagged
-from odoo.tools import mute_logger
+from odoo.tools import format_datetime, mute_logger
 
 from .common import StripeCheckoutCommon
 
@@ -172,15 +172,55 @@ class TestDisconnect(StripeCheckoutCommon):
             self.fail("A session could be paid unnoticed")
         self.assertTrue(self.provider.stripe_checkout_secret_key)
 
-    def test_dead_key_can_be_forgotten(self):
+    def test_outage_leaves_the_endpoint_and_the_key_to_delete_it_with(self):
+        endpoint_id = self.provider.stripe_checkout_endpoint_id
+        self.stripe.faults.next(100, '500')
+        try:
+            self.managed.action_stripe_checkout_disconnect()
+        except UserError as error:
+            self.assertIn("Stripe answered", str(error))
+        else:
+            self.fail("The endpoint stays at Stripe for ever")
+        self.assertEqual(self.provider.stripe_checkout_endpoint_id, endpoint_id)
+        self.assertTrue(self.provider.stripe_checkout_secret_key)
+        self.stripe.faults.clear()
+        self.managed.action_stripe_checkout_disconnect()
+        self.assert_disconnected()
+        self.assertEqual(self.stripe.account.store.newest_first('webhook_endpoint'), [])
+
+    def test_endpoint_that_is_gone_already(self):
+        client = self.provider._stripe_checkout_get_client()
+        client.v1.webhook_endpoints.delete(self.provider.stripe_checkout_endpoint_id)
+        notification = self.managed.action_stripe_checkout_disconnect()['params']
+        self.assertEqual(notification['type'], 'success')
+        self.assert_disconnected()
+
+    def test_dead_key_can_be_forgotten_but_not_in_silence(self):
         invoice = self.create_invoice(100)
-        self.open_link(invoice)
+        session = self.open_link(invoice)
+        endpoint_id = self.provider.stripe_checkout_endpoint_id
         key = self.stripe.account.secret_key
         self.addCleanup(setattr, self.stripe.account, 'secret_key', key)
         self.stripe.account.secret_key = 'sk_test_rotated'
-        self.managed.action_stripe_checkout_disconnect()
+        self.run_cron('ir_cron_check_webhook')
+        action = self.managed.action_stripe_checkout_open_disconnect()
+        wizard = self.env[action['res_model']].with_user(self.billing_admin)
+        wizard = wizard.with_context(**action['context']).create({})
+        self.assertTrue(wizard.key_refused)
+        notification = wizard.action_disconnect()['params']
         self.assert_disconnected()
         self.assertEqual(invoice.transaction_ids.state, 'cancel')
+        # What stays at Stripe is named to whoever presses, and to who has to see to it.
+        self.assertEqual(notification['type'], 'warning')
+        self.assertIn(endpoint_id, notification['message'])
+        self.assertIn("for up to a day: 1", notification['message'])
+        self.assertIn(endpoint_id, self.provider.message_ids[0].body)
+        todo = invoice.activity_ids.filtered(lambda a: "stays open" in (a.summary or ''))
+        self.assertEqual(len(todo), 1)
+        self.assertIn('100.00', todo.note)
+        self.assertIn(session['id'], todo.note)
+        end = invoice.transaction_ids.stripe_checkout_session_expires_at
+        self.assertIn(format_datetime(self.env, end), todo.note)
 
     def test_wizard_names_what_runs(self):
         self.open_link(self.create_invoice(10))

@@ -154,6 +154,53 @@ class TestHealth(HealthCommon):
         self.env.invalidate_all()
         self.assert_health('warning', 'pages', "no client can pay")
 
+    # === AN ADDRESS THAT STRIPE REFUSES === #
+
+    def set_address(self, address):
+        self.env['ir.config_parameter'].sudo().set_param('web.base.url', address)
+
+    def test_refused_address_leaves_what_works(self):
+        invoice = self.create_invoice(100)
+        self.set_address('odoo.example.com')
+        notification = self.managed.action_stripe_checkout_retry_webhook()['params']
+        self.assertEqual(notification['type'], 'danger')
+        self.assertIn("explicit scheme", notification['message'])
+        self.assert_health('warning', 'refused', "explicit scheme")
+        self.assertEqual(self.provider.stripe_checkout_base_url, self.base_url())
+        self.assertTrue(self.get_path(invoice).startswith('/pay/'), "The links stay as well")
+        self.check()
+        self.assert_health('warning', 'refused', "explicit scheme")
+        self.stripe.pay(self.open_link(invoice)['id'])
+        self.deliver()
+        self.run_queue()
+        self.assert_booked(invoice, 100)
+        # Back to the address that works.
+        self.set_address(self.base_url())
+        self.check()
+        self.assert_health('confirmed')
+        # What was refused once is not said of another trouble.
+        self.client_api.v1.webhook_endpoints.delete(self.endpoint_id)
+        self.check()
+        self.assert_health('warning', 'deleted')
+
+    def test_refused_when_connecting(self):
+        self.managed.action_stripe_checkout_disconnect(now=True)
+        self.env.cr.postcommit.run()
+        self.set_address('odoo.example.com')
+        self.connect()
+        self.assert_health('warning', 'refused', "explicit scheme")
+        # An outage does not stay after its end, nor takes the reason away.
+        self.stripe.faults.next(1000, '500')
+        self.check()
+        self.assert_health('warning', 'unreachable')
+        self.stripe.faults.clear()
+        self.check()
+        self.assert_health('warning', 'refused', "explicit scheme")
+        self.set_address(self.base_url())
+        self.managed.action_stripe_checkout_retry_webhook()
+        self.deliver()
+        self.assert_health('confirmed')
+
     def test_account_that_takes_no_payments(self):
         self.set_account(charges_enabled=False)
         self.check()

@@ -10,6 +10,7 @@ class StripeCheckoutDisconnect(models.TransientModel):
     provider_id = fields.Many2one('payment.provider', required=True, readonly=True)
     open_session_count = fields.Integer(string="Open Payment Pages", compute='_compute_running')
     debit_count = fields.Integer(string="Bank Debits Under Way", compute='_compute_running')
+    key_refused = fields.Boolean(compute='_compute_running')
     debit_total = fields.Char(string="Amount Under Way", compute='_compute_running')
     moment = fields.Selection(
         [
@@ -29,6 +30,7 @@ class StripeCheckoutDisconnect(models.TransientModel):
             opened, debits = wizard.provider_id.sudo()._stripe_checkout_count_running()
             wizard.open_session_count = opened
             wizard.debit_count = len(debits)
+            wizard.key_refused = wizard.provider_id.stripe_checkout_problem == 'key'
             wizard.debit_total = debits._stripe_checkout_format_total()
 
     def action_disconnect(self):
