@@ -82,7 +82,7 @@ class PaymentTransaction(models.Model):
             if tx and tx.stripe_checkout_session_id not in (False, facts.session_id):
                 tx = None  # The reference was used again: another session, another transaction.
             if not tx and facts.outcome in ('paid', 'processing'):
-                tx = self._stripe_checkout_rebuild(provider, facts)
+                tx = by_session[facts.session_id] = self._stripe_checkout_rebuild(provider, facts)
             if tx:
                 matched[tx] = self._stripe_checkout_prefer(matched.get(tx), facts)
         return matched

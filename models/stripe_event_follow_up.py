@@ -2,7 +2,12 @@
 
 import logging
 
+import stripe
+
 from odoo import models
+from odoo.exceptions import UserError
+
+from .. import utils
 
 _logger = logging.getLogger(__name__)
 
@@ -15,6 +20,23 @@ FOLLOW_UP_ATTEMPTS = 3
 class StripeEvent(models.Model):
     _name = 'stripe.event'
     _inherit = ['stripe.event', 'mail.thread', 'mail.activity.mixin']
+
+    def _describe_error(self, error):
+        """Say in plain words why an event could not be processed; the log has the rest.
+
+        :param Exception error: What went wrong.
+        :return: The message, without any secret.
+        :rtype: str
+        """
+        if isinstance(error, stripe.StripeError):
+            return self.provider_id._stripe_checkout_describe_error(error)
+        if isinstance(error, UserError):
+            return utils.redact(str(error))
+        return self.env._(
+            "Odoo met an error that it did not expect (%(name)s). The server's log has the details "
+            "for whoever maintains it.",
+            name=type(error).__name__,
+        )
 
     def _follow_up_safely(self):
         """Give billing admins a to-do; whatever hinders that hinders the queue no further."""

@@ -175,7 +175,7 @@ class StripeEvent(models.Model):
                 'next_attempt_at': event._get_next_attempt(attempts),
                 'under_way': False,
                 'conflicts': 0,
-                'error': utils.redact(str(error)) or type(error).__name__,
+                'error': event._describe_error(error),
             })
         locked._follow_up_safely()
         locked._schedule_next_attempt()

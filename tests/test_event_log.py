@@ -61,7 +61,7 @@ class TestEventLog(StripeCheckoutCommon):
         event.payload = {**payload, 'currency': 'xxx'}
         self.run_queue()
         self.assertEqual(event.state, 'failed')
-        self.assertIn("Unknown currency", event.error)
+        self.assertIn("does not know the currency", event.error)
         event.payload = payload
         with self.assertRaises(AccessError):
             event.with_user(self.staff).action_retry()
@@ -69,6 +69,27 @@ class TestEventLog(StripeCheckoutCommon):
         self.run_queue()
         self.assert_booked(invoice, 100)
         self.assertRecordValues(event, [{'state': 'done', 'error': False}])
+
+    @mute_logger(QUEUE)
+    def test_error_is_told_in_plain_words(self):
+        self.stripe.pay(self.open_link(self.create_invoice(100))['id'], 'us_bank_account')
+        self.deliver()
+        event = self.get_events().sudo()
+
+        def fail():
+            event.next_attempt_at = datetime.now() - timedelta(minutes=1)
+            self.run_queue()
+            self.assertEqual(event.state, 'failed')
+            return event.error
+
+        self.stripe.faults.next(3, 'reset')
+        self.assertIn("Stripe could not be reached", fail())
+        key = self.provider.stripe_checkout_secret_key
+        self.provider.stripe_checkout_secret_key = 'sk_test_rotated'
+        self.assertEqual(fail(), "Stripe does not accept the key.")
+        self.provider.stripe_checkout_secret_key = key
+        event.payload = {**event.payload, 'expires_at': 'never', 'status': None, 'metadata': 5}
+        self.assertIn("did not expect (AttributeError)", fail())
 
     @mute_logger(QUEUE)
     def test_event_that_fails_again_and_again_is_a_todo_until_it_is_processed(self):

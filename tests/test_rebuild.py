@@ -3,6 +3,7 @@ from datetime import timedelta
 from odoo.tests import tagged
 from odoo.tools import SQL, mute_logger
 
+from .. import session_facts
 from .common import StripeCheckoutCommon
 
 QUEUE = 'odoo.addons.payment_stripe_checkout.models.stripe_event_queue'
@@ -48,6 +49,16 @@ class TestRebuild(StripeCheckoutCommon):
         self.pay()
         self.assert_booked(self.invoice, 100)
         self.assertEqual(self.invoice.transaction_ids._stripe_checkout_get_share(self.invoice), 100)
+
+    def test_two_facts_in_one_call(self):
+        self.forget()
+        self.stripe.pay(self.session['id'])
+        current = self.provider._stripe_checkout_retrieve_session(self.session['id'])
+        facts = session_facts.from_session(current)
+        Transaction = self.env['payment.transaction'].sudo()
+        Transaction._stripe_checkout_settle(self.provider, [facts, facts])
+        self.assert_booked(self.invoice, 100)
+        self.assertEqual(len(self.invoice.transaction_ids), 1)
 
     def test_invoice_in_draft_stays_in_draft(self):
         self.forget()

@@ -292,12 +292,27 @@ class TestSettle(StripeCheckoutCommon):
         self.assertEqual((payment.move_id.state, payment.stripe_checkout_credit), ('posted', 100))
         self.assertTrue(payment.activity_ids)
 
-    def test_session_without_a_row_is_rebuilt(self):
+    def test_two_payments_of_one_invoice_in_one_call(self):
         invoice = self.create_invoice(100)
-        session = self.pay(invoice)
-        self.get_transaction(session).unlink()
-        self.settle(session)
-        self.assert_booked(invoice, 100)
+        first = self.pay(invoice, method='us_bank_account')
+        self.deliver()
+        self.run_queue()
+        invoice.with_user(self.billing_admin).action_stripe_checkout_free()
+        second = self.pay(invoice)
+        self.stripe.settle_debit(first['id'])
+        facts = [
+            session_facts.from_session(
+                self.provider._stripe_checkout_retrieve_session(session['id'])
+            )
+            for session in (first, second)
+        ]
+        Transaction = self.env['payment.transaction'].sudo()
+        Transaction._stripe_checkout_settle(self.provider, facts)
+        payments = invoice.transaction_ids.payment_id
+        self.assertEqual(set(payments.move_id.mapped('state')), {'posted'})
+        self.assertEqual(sorted(payments.mapped('stripe_checkout_credit')), [0, 100])
+        self.assertEqual(invoice.payment_state, 'paid')
+        self.assertEqual(len(payments.sudo().activity_ids), 1, "Staff decide about the second")
 
     # === CURRENCY AND DAY === #
 

@@ -6,6 +6,8 @@ from threading import Barrier
 import requests
 from lxml import html
 
+from .staff import Refused, call_json
+
 TIMEOUT = 120  # seconds
 
 
@@ -44,6 +46,37 @@ def open_session(stripe, url):
     response = get(url)
     assert response.status_code == 303, f'{response.status_code} {read_state(response)}'
     return stripe.session(read_session_id(response.headers['Location']))
+
+
+def submit_form(site, invoice):
+    """Pay with our provider in Odoo's payment form; return the Checkout page, if it leads there."""
+    (method,) = site.query(
+        """
+        SELECT provider.id AS provider_id, method.id AS method_id
+          FROM payment_provider provider, payment_method method
+         WHERE provider.state = 'test' AND provider.code = 'stripe_checkout'
+           AND method.code = 'stripe_checkout'
+        """
+    )
+    params = {
+        'provider_id': method['provider_id'],
+        'payment_method_id': method['method_id'],
+        'token_id': None,
+        'amount': invoice.amount,
+        'flow': 'redirect',
+        'tokenization_requested': False,
+        'landing_route': invoice.portal_url,
+        'access_token': invoice.access_token,
+    }
+    with requests.Session() as session:
+        session.trust_env = False
+        try:
+            values = call_json(session, f'{site.url}/invoice/transaction/{invoice.id}', params)
+        except Refused as refusal:
+            assert 'odoo.exceptions.ValidationError' in str(refusal), refusal
+            return None
+    form = requests.compat.unquote(values['redirect_form_html'])
+    return form.partition('action="')[2].partition('"')[0]
 
 
 def read_session_id(url):

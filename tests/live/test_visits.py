@@ -15,8 +15,8 @@ from .client import (
     open_session,
     read_session_id,
     read_state,
+    submit_form,
 )
-from .staff import Refused, call_json
 from .waiting import wait_until
 
 pytest_plugins = [f'{__package__}.fixtures']
@@ -60,7 +60,7 @@ def test_all_roads_at_once(site):
         functools.partial(_follow_link, invoice.url),
         functools.partial(_follow_link, second_url),
         functools.partial(_press_portal_button, site, invoice),
-        functools.partial(_submit_form, site, invoice),
+        functools.partial(submit_form, site, invoice),
     ]
     for _round in range(ROUNDS):
         leads = all_at_once(roads * 2)
@@ -107,7 +107,7 @@ def test_form_while_the_link_was_just_paid(site):
     site.stripe.deliveries.hold()
     site.stripe.pay(session['id'])
     assert_unpaid(site, invoice)
-    assert _submit_form(site, invoice) is None
+    assert submit_form(site, invoice) is None
     assert get_sessions(site.stripe, invoice, status='open') == []
     assert len(get_sessions(site.stripe, invoice)) == 1
     assert_paid_once(site, invoice, session['id'])
@@ -149,7 +149,7 @@ def test_paid_link_leads_nowhere(site):
     site.stripe.calls.clear()
     assert read_state(get(invoice.url)) == 'paid'
     assert read_state(get(get_success_url(session))) == 'done'
-    assert _submit_form(site, invoice) is None
+    assert submit_form(site, invoice) is None
     assert get_create_calls(site.stripe) == []
     assert_paid_once(site, invoice, session['id'])
 
@@ -170,37 +170,6 @@ def _press_portal_button(site, invoice):
     response = get(f'{site.url}{path}')
     assert response.status_code == 303, response.text[-2000:]
     return _follow_link(requests.compat.urljoin(site.url, response.headers['Location']))
-
-
-def _submit_form(site, invoice):
-    """Pay with our provider in Odoo's payment form; return the Checkout page, if it leads there."""
-    (method,) = site.query(
-        """
-        SELECT provider.id AS provider_id, method.id AS method_id
-          FROM payment_provider provider, payment_method method
-         WHERE provider.state = 'test' AND provider.code = 'stripe_checkout'
-           AND method.code = 'stripe_checkout'
-        """
-    )
-    params = {
-        'provider_id': method['provider_id'],
-        'payment_method_id': method['method_id'],
-        'token_id': None,
-        'amount': invoice.amount,
-        'flow': 'redirect',
-        'tokenization_requested': False,
-        'landing_route': invoice.portal_url,
-        'access_token': invoice.access_token,
-    }
-    with requests.Session() as session:
-        session.trust_env = False
-        try:
-            values = call_json(session, f'{site.url}/invoice/transaction/{invoice.id}', params)
-        except Refused as refusal:
-            assert 'odoo.exceptions.ValidationError' in str(refusal), refusal
-            return None
-    form = requests.compat.unquote(values['redirect_form_html'])
-    return form.partition('action="')[2].partition('"')[0]
 
 
 def _create_joint_link(site, *invoices):

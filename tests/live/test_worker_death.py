@@ -14,7 +14,16 @@ from .books import (
     wait_paid,
     wait_queue_empty,
 )
-from .client import get, get_create_calls, get_sessions, open_session, read_session_id, read_state
+from .client import (
+    get,
+    get_create_calls,
+    get_sessions,
+    get_success_url,
+    open_session,
+    read_session_id,
+    read_state,
+    submit_form,
+)
 from .waiting import wait_until
 
 pytest_plugins = [f'{__package__}.fixtures']
@@ -102,6 +111,28 @@ def test_killed_at_pay_and_paid_without_us(site):
     assert len(get_sessions(site.stripe, invoice)) == 1
 
 
+def test_killed_at_pay_on_the_road_of_the_form(site):
+    """Catches an invoice that is blocked by the intent of a form whose visitor never comes back."""
+    invoice = site.staff.create_invoice()
+    site.stripe.faults.next(1, 'slow', seconds=1, **CREATE)
+    visitor = threading.Thread(target=_submit_in_vain, args=(site, invoice))
+    visitor.start()
+    (lost,) = wait_until(lambda: get_sessions(site.stripe, invoice), "Stripe makes the session")
+    site.kill()
+    visitor.join()
+    (transaction,) = get_transactions(site, invoice)
+    assert (transaction['state'], transaction['session_id']) == ('draft', None)
+
+    site.start()
+    session = open_session(site.stripe, invoice.url)
+    # Nobody was ever given the address of the first one.
+    assert session['id'] != lost['id']
+    assert [each['state'] for each in get_transactions(site, invoice)] == ['cancel', 'draft']
+    site.stripe.pay(session['id'])
+    wait_paid(site, invoice)
+    assert_paid_once(site, invoice, session['id'])
+
+
 @pytest.mark.parametrize(
     ('losses', 'states'),
     [
@@ -170,6 +201,28 @@ def test_killed_in_the_middle_of_booking(site, workers):
     assert event['error'] is None
 
 
+def test_killed_on_the_success_page(site):
+    """Catches a payment that only the success page knew of, and half booked."""
+    invoice = site.staff.create_invoice()
+    session = open_session(site.stripe, invoice.url)
+    site.stripe.deliveries.hold()
+    site.stripe.pay(session['id'])
+    with _hold_reconciliation(site, invoice):
+        visitor = threading.Thread(target=_visit_in_vain, args=(get_success_url(session),))
+        visitor.start()
+        wait_until(site.count_waiting, "the booking waits for our lock")
+        site.kill()
+        visitor.join()
+    assert_unpaid(site, invoice)
+    site.start()
+    assert read_state(get(get_success_url(session))) == 'done'
+    assert_paid_once(site, invoice, session['id'])
+    site.stripe.deliveries.release()
+    assert site.stripe.wait_idle()
+    wait_queue_empty(site)
+    assert_paid_once(site, invoice, session['id'])
+
+
 def test_event_that_kills_workers_is_tried_alone(site):
     """Catches an event that takes the others down again, or whose deaths are not counted.
 
@@ -236,6 +289,15 @@ def _visit_in_vain(url):
     except requests.ConnectionError:
         return
     raise AssertionError(f"The server answered {response.status_code}.")
+
+
+def _submit_in_vain(site, invoice):
+    """Submit the payment form while the server dies."""
+    try:
+        submit_form(site, invoice)
+    except requests.ConnectionError:
+        return
+    raise AssertionError("The server answered.")
 
 
 def _hold_reconciliation(site, invoice):
