@@ -3,7 +3,7 @@ from datetime import date, datetime, timedelta
 from freezegun import freeze_time
 
 from odoo.fields import Command
-from odoo.tests import tagged
+from odoo.tests import Form, tagged
 
 from .balance_common import BalanceCommon
 
@@ -14,7 +14,7 @@ OPEN = date(2031, 7, 1)
 
 @tagged('post_install', '-at_install')
 class TestSettlementDays(BalanceCommon):
-    """On which day an online payment is booked."""
+    """On which day an online payment is booked, and how it is found in the books."""
 
     def process(self, deliveries=None):
         """Deliver events and work them off; by the database's clock the future is not due yet."""
@@ -122,3 +122,38 @@ class TestSettlementDays(BalanceCommon):
             self.process()
         refund = self.env['account.payment'].search([('source_payment_id', '=', payment.id)])
         self.assert_booked_on(refund, OPEN, True)
+
+    # === FOUND FROM EITHER SIDE === #
+
+    def test_journal_entry_bears_stripes_ids(self):
+        invoice = self.pay(100)
+        self.feed()
+        payment = self.get_payments(invoice)
+        session = self.stripe.session(payment.stripe_checkout_session_id)
+        intent = session['payment_intent']
+        [row] = self.get_rows(payment_id=payment.id)
+        entry = payment.move_id.with_user(self.billing_admin)
+        self.assertRecordValues(
+            entry,
+            [
+                {
+                    'stripe_checkout_payment_intent': intent,
+                    'stripe_checkout_charge_id': row.charge_id,
+                    'stripe_checkout_session_id': session['id'],
+                }
+            ],
+        )
+        self.assertTrue(row.charge_id)
+        self.assertIn(intent, entry.ref)
+        with Form(entry) as form:
+            self.assertEqual(form.stripe_checkout_payment_intent, intent)
+        for field in (
+            'stripe_checkout_payment_intent',
+            'stripe_checkout_charge_id',
+            'stripe_checkout_session_id',
+        ):
+            self.assertEqual(entry.search([(field, '=', entry[field])]), entry, field)
+        refund = self.stripe.refund(session['id'], 4000)
+        self.settle()
+        found = entry.search([('stripe_checkout_refund_id', '=', refund['id'])])
+        self.assertEqual(found.origin_payment_id.amount, 40)
