@@ -9,6 +9,7 @@ from . import (
     account_move_portal,
     account_move_reminder,
     account_move_send,
+    account_move_stripe_ids,
     account_move_timeline,
     account_partial_reconcile,
     account_payment,

@@ -1,4 +1,5 @@
 from odoo import api, fields, models
+from odoo.tools import format_date
 
 
 class AccountPayment(models.Model):
@@ -38,6 +39,20 @@ class AccountPayment(models.Model):
         """
         payments = self.search([('stripe_checkout_payment_intent', 'in', payment_intents)])
         return set(payments.mapped('stripe_checkout_payment_intent'))
+
+    def _stripe_checkout_note_lock(self):
+        """Say on payments of a locked day why they are booked on another one."""
+        for payment in self.filtered('stripe_checkout_paid_at'):
+            provider_sudo = payment.payment_transaction_id.provider_id.sudo()
+            day = provider_sudo._stripe_checkout_get_day(payment.stripe_checkout_paid_at)
+            if payment.date != day:
+                payment.message_post(
+                    body=self.env._(
+                        "The money moved on %(day)s, which is locked: booked on the first open "
+                        "day.",
+                        day=format_date(self.env, day),
+                    )
+                )
 
     def _stripe_checkout_reverse(self):
         """Reverse the entries of payments, dated today; their invoices are open again.

@@ -110,6 +110,7 @@ class PaymentTransaction(models.Model):
                 tx._stripe_checkout_prepare_payment(facts_by_transaction[tx]) for tx in transactions
             ])
             payments.action_post()
+            payments._stripe_checkout_note_lock()
             for tx, payment in zip(transactions, payments, strict=True):
                 tx.payment_id = payment
             transactions._stripe_checkout_reconcile()
@@ -133,13 +134,16 @@ class PaymentTransaction(models.Model):
         )
         invoices = self.invoice_ids
         paid_at = facts.paid_at or fields.Datetime.now()
+        discount_lines = self._stripe_checkout_prepare_discount_lines(facts)
+        items = self.env['account.move.line']
+        has_tax = any(items.new(line)._affect_tax_report() for line in discount_lines)
         values = {
             'payment_type': 'inbound',
             'partner_type': 'customer',
             'partner_id': (invoices[:1].commercial_partner_id or self.partner_id).id,
             'amount': facts.amount,
             'currency_id': currency.id,
-            'date': self._stripe_checkout_get_booking_date(paid_at),
+            'date': self._stripe_checkout_get_booking_date(paid_at, has_tax),
             'journal_id': journal.id,
             'company_id': self.company_id.id,
             'payment_method_line_id': method_line[:1].id,
@@ -150,7 +154,7 @@ class PaymentTransaction(models.Model):
             'stripe_checkout_session_id': facts.session_id,
             'stripe_checkout_paid_at': paid_at,
             # Even an empty list lets Odoo make the journal entry at once, see its create.
-            'write_off_line_vals': self._stripe_checkout_prepare_discount_lines(facts),
+            'write_off_line_vals': discount_lines,
         }
         receivable = self._stripe_checkout_get_open_lines().account_id[:1]
         if receivable:
@@ -178,18 +182,19 @@ class PaymentTransaction(models.Model):
                 lines += invoice._stripe_checkout_prepare_discount_lines(day)
         return lines
 
-    def _stripe_checkout_get_booking_date(self, paid_at):
+    def _stripe_checkout_get_booking_date(self, paid_at, has_tax=False):
         """Return the day on which a payment is booked.
 
         Stripe's day in the provider's time zone; the first open day where that one is locked. Odoo
         would move the journal entry alone, and leave the payment behind.
 
         :param datetime paid_at: When Stripe captured the money, UTC; now if not known.
+        :param bool has_tax: Whether the entry has taxes (of a discount), which have a lock too.
         :rtype: date
         """
         provider = self.provider_id
         day = provider._stripe_checkout_get_day(paid_at or fields.Datetime.now())
-        locks = self.company_id._get_violated_lock_dates(day, False, provider.journal_id)
+        locks = self.company_id._get_violated_lock_dates(day, has_tax, provider.journal_id)
         return locks[-1][0] + timedelta(days=1) if locks else day
 
     # === RECONCILIATION === #

@@ -234,6 +234,7 @@ class PaymentTransaction(models.Model):
             'write_off_line_vals': [],  # Lets Odoo make the journal entry at once, see its create.
         })
         payment.action_post()
+        payment._stripe_checkout_note_lock()
         self.payment_id = payment
         if self.state != 'done':
             self._set_done(extra_allowed_states=('cancel', 'error'))

@@ -42,6 +42,7 @@ from . import (
     test_reminders,
     test_session_facts,
     test_settle,
+    test_settlement_days,
     test_settlement,
     test_several_invoices,
     test_sweep,
