@@ -53,12 +53,14 @@ class PortalAccountStripeCheckout(PortalAccount):
         invoices._stripe_checkout_ensure_tokens()
         states = invoices._stripe_checkout_get_states()
         badges = invoices._stripe_checkout_get_badges()
+        tested = invoices._stripe_checkout_filter_paid_in_test_mode()
         for row in rows:
             invoice = row['invoice']
             row['pay_online'] = states[invoice] == 'payable'
             # In sudo mode: clients cannot read the transactions that Odoo looks at.
             row['pay_otherwise'] = not row['pay_online'] and invoice.sudo()._has_to_be_paid()
             row['badges'] = badges[invoice]
+            row['paid_in_test_mode'] = invoice in tested
         return rows
 
     # === PAGE OF AN INVOICE === #
@@ -79,6 +81,7 @@ class PortalAccountStripeCheckout(PortalAccount):
             'pay_credit': self._stripe_checkout_get_credit(invoice),
             'pay_error': pay_error,
             'badges': invoice._stripe_checkout_get_badges()[invoice],
+            'paid_in_test_mode': bool(invoice._stripe_checkout_filter_paid_in_test_mode()),
         }
 
     def _stripe_checkout_get_credit(self, invoice):

@@ -32,7 +32,9 @@ class AccountMove(models.Model):
     )
 
     stripe_checkout_test_mode = fields.Boolean(
-        string="Payment Link in Test Mode",
+        string="Online Payment in Test Mode",
+        help="The payment link leads to test payments, or such a payment is matched with the "
+        "invoice. No money moves.",
         compute='_compute_stripe_checkout_url',
         compute_sudo=True,
         groups=STAFF_GROUPS,
@@ -47,11 +49,27 @@ class AccountMove(models.Model):
         'stripe_payment_link_ids.replaced',
     )
     def _compute_stripe_checkout_url(self):
+        tested = self._stripe_checkout_filter_paid_in_test_mode()
         for move in self:
             link = move.stripe_payment_link_ids._get_current()
             payable = link and move._stripe_checkout_get_state() == 'payable'
             move.stripe_checkout_url = link._get_url() if payable else False
-            move.stripe_checkout_test_mode = payable and link._stripe_checkout_is_test_mode()
+            move.stripe_checkout_test_mode = move in tested or (
+                payable and link._stripe_checkout_is_test_mode()
+            )
+
+    def _stripe_checkout_filter_paid_in_test_mode(self):
+        """Return the invoices that a payment of test mode is matched with, which moved no money.
+
+        :rtype: account.move
+        """
+        # In sudo mode: clients and strangers cannot read what an invoice is matched with.
+        partials_sudo = self.env['account.partial.reconcile'].sudo()
+        tested = partials_sudo.search([
+            ('debit_move_id.move_id', 'in', self.ids),
+            ('credit_move_id.journal_id.stripe_checkout_mode', '=', 'test'),
+        ]).debit_move_id.move_id
+        return self & tested.with_env(self.env)
 
     def _post(self, soft=True):
         """Override of `account` to give every customer invoice its payment link.

@@ -162,6 +162,21 @@ class StripePaymentLink(models.Model):
         provider = self._get_provider()
         return provider.stripe_checkout_mode == 'test'
 
+    def _is_page_of_test_mode(self, state, transaction=None):
+        """Tell whether a page of the link speaks of test payments.
+
+        What was paid was paid in the mode of then, whatever the connection is by now.
+
+        :param str state: The state that the page shows.
+        :param payment.transaction transaction: The payment that the page is about, if any.
+        :rtype: bool
+        """
+        if transaction:
+            return not transaction.is_live
+        if state in ('paid', 'refunded'):
+            return bool(self.move_ids._stripe_checkout_filter_paid_in_test_mode())
+        return self._stripe_checkout_is_test_mode()
+
     def _get_state(self):
         """Say in one word what the link leads to, looking at the invoices as they are now.
 

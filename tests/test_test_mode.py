@@ -46,6 +46,36 @@ class TestTestMode(StripeCheckoutCommon):
         self.assertEqual(page.xpath("//*[@name='o_stripe_checkout_test_mode']"), [])
         self.assertFalse(invoice.with_user(self.billing_admin).stripe_checkout_test_mode)
 
+    def test_a_test_payment_keeps_its_mark_in_live_mode(self):
+        invoice = self.create_invoice(100)
+        path = self.get_path(invoice)
+        session = self.open_link(invoice)
+        self.stripe.pay(session['id'])
+        done = session['success_url'].replace('{CHECKOUT_SESSION_ID}', session['id'])
+        self.url_open(done)
+        self.assert_booked(invoice, 100)
+        portal_user = new_test_user(self.env, login='marked_client', groups='base.group_portal')
+        portal_user.partner_id.parent_id = self.client
+        self.authenticate('marked_client', 'marked_client')
+        mark = "//*[@name='o_stripe_checkout_test_mode' or @name='o_stripe_checkout_test_payment']"
+
+        def assert_marked(paths, count):
+            for each in paths:
+                page = html.fromstring(self.url_open(each).content)
+                self.assertEqual(len(page.xpath(mark)), count, each)
+            as_staff = invoice.with_user(self.billing_admin)
+            as_staff.invalidate_recordset()
+            self.assertEqual(as_staff.stripe_checkout_test_mode, bool(count))
+
+        done = done.removeprefix(self.base_url())
+        assert_marked((path, done, invoice.get_portal_url()), 1)
+        self.go_live()
+        assert_marked((path, done, invoice.get_portal_url()), 1)
+        # The list has the mark twice, as the badges: once for phones.
+        assert_marked(('/my/invoices',), 2)
+        self.get_payments(invoice).move_id.line_ids.remove_move_reconcile()
+        assert_marked((path, invoice.get_portal_url(), '/my/invoices'), 0)
+
     def reverse(self):
         """Reverse through the wizard, as a billing admin; return the wizard."""
         action = self.provider.with_user(

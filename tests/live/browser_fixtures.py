@@ -24,12 +24,27 @@ def device():
 
 
 @pytest.fixture
-def visitor(site, browser, device, screenshots):
-    """Somebody without a login; their browser may not complain about any of our pages."""
-    visitor = Visitor(browser, device, site.url, site.runtime.axe, screenshots)
-    yield visitor
-    visitor.close()
-    assert visitor.complaints == []
+def make_visitor(site, browser, screenshots):
+    """Return what makes visitors without a login, each with a device that Playwright describes.
+
+    Their browsers may not complain about any of our pages.
+    """
+    visitors = []
+
+    def make(device):
+        visitors.append(Visitor(browser, device, site.url, site.runtime.axe, screenshots))
+        return visitors[-1]
+
+    yield make
+    for visitor in visitors:
+        visitor.close()
+    assert [complaint for visitor in visitors for complaint in visitor.complaints] == []
+
+
+@pytest.fixture
+def visitor(make_visitor, device):
+    """Somebody without a login."""
+    return make_visitor(device)
 
 
 @pytest.fixture

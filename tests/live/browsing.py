@@ -60,7 +60,7 @@ class Visitor:
     """
 
     def __init__(self, browser, device, shop, axe, folder):
-        self._context = browser.new_context(**device, locale='en-US')
+        self._context = browser.new_context(**{'locale': 'en-US', **device})
         self._context.set_default_timeout(30_000)
         self._folder = folder
         self.shop = shop
@@ -108,7 +108,8 @@ class Visitor:
         self.page.locator('input[name=login]').fill(login)
         self.page.locator('input[name=password]').fill(login)
         self.page.keyboard.press('Enter')
-        self.wait_for(f'{self.shop}/my')
+        # With the language before it, where that is not the site's.
+        self.page.wait_for_url(re.compile(rf'^{re.escape(self.shop)}(/\w+)?/my(/|$)'))
 
     def wait_for(self, url):
         """Wait until the page is at an address that begins like this."""
