@@ -2,6 +2,8 @@
 
 from odoo import models
 
+from ..const import PROVIDER_CODE
+
 
 class AccountMove(models.Model):
     _inherit = 'account.move'
@@ -11,7 +13,26 @@ class AccountMove(models.Model):
         res = super().write(vals)
         if vals.get('state') in ('draft', 'cancel'):
             self._stripe_checkout_note_change()
+        if vals.get('state') == 'cancel':
+            self._stripe_checkout_get_paid_transactions()._stripe_checkout_follow_up_credit()
         return res
+
+    def unlink(self):
+        """Override of `account` to leave a to-do for what was paid of a deleted invoice."""
+        transactions = self._stripe_checkout_get_paid_transactions()
+        res = super().unlink()
+        transactions.exists()._stripe_checkout_follow_up_credit()
+        return res
+
+    def _stripe_checkout_get_paid_transactions(self):
+        """Return the booked online payments of the invoices.
+
+        :rtype: payment.transaction
+        """
+        # In sudo mode: whoever changes an invoice need not see online payments.
+        return self.sudo().transaction_ids.filtered(
+            lambda tx: tx.provider_code == PROVIDER_CODE and tx.payment_id
+        )
 
     def _stripe_checkout_note_change(self):
         """Have the queue look at the open sessions of the invoices, after this transaction.

@@ -13,6 +13,11 @@ class AccountPartialReconcile(models.Model):
         partials._stripe_checkout_note_change()
         payments = partials.credit_move_id.move_id.origin_payment_id
         payments.filtered('stripe_checkout_payment_intent')._stripe_checkout_close_inbox()
+        refunds = partials.debit_move_id.move_id.origin_payment_id
+        # In sudo mode: whoever matches an entry need not see online payments.
+        refunds_sudo = refunds.filtered('stripe_checkout_refund_id').sudo()
+        for source_sudo in refunds_sudo.payment_transaction_id.source_transaction_id:
+            source_sudo._stripe_checkout_follow_up_refunds()
         return partials
 
     def unlink(self):

@@ -1,6 +1,6 @@
 """Online payments without a home: captured money that no invoice took, and the ways out."""
 
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 ACTIVITY_TYPE = 'payment_stripe_checkout.mail_activity_type_credit'
@@ -22,6 +22,7 @@ class AccountPayment(models.Model):
         compute='_compute_stripe_checkout_credit',
     )
 
+    @api.depends('move_id.state', 'move_id.line_ids.amount_residual_currency')
     def _compute_stripe_checkout_credit(self):
         for payment in self:
             payment.stripe_checkout_credit = -sum(

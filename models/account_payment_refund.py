@@ -12,24 +12,25 @@ class PaymentTransaction(models.Model):
         """Keep one to-do on each invoice while something refunded has no credit note."""
         self.ensure_one()
         for document in self.invoice_ids or self.partner_id:
-            document.activity_unlink([ACTIVITY_TYPE])
             # Another payment of the invoice may have been refunded, too.
             transactions = (self.invoice_ids and document.transaction_ids) or self
             debit = transactions.child_transaction_ids.payment_id._stripe_checkout_get_debit_lines()
+            todo = document.activity_search([ACTIVITY_TYPE])
             if not debit:
+                todo.unlink()
                 continue
-            self._stripe_checkout_schedule_follow_up(
-                self.env._("Refund without a credit note"),
-                self.env._(
-                    "%(amount)s of %(document)s was refunded to the client. The invoice stays paid "
-                    "until a credit note is made: press Credit Note on the invoice; it is matched "
-                    "with the refund by itself.",
-                    amount=self.currency_id.format(sum(debit.mapped('amount_residual_currency'))),
-                    document=document.display_name,
-                ),
-                ACTIVITY_TYPE,
-                document,
+            note = self.env._(
+                "%(amount)s of %(document)s was refunded to the client. The invoice stays paid "
+                "until a credit note is made: press Credit Note on the invoice; it is matched "
+                "with the refund by itself.",
+                amount=self.currency_id.format(sum(debit.mapped('amount_residual_currency'))),
+                document=document.display_name,
             )
+            if todo:
+                todo.note = note
+            else:
+                summary = self.env._("Refund without a credit note")
+                self._stripe_checkout_schedule_follow_up(summary, note, ACTIVITY_TYPE, document)
 
 
 class AccountPayment(models.Model):

@@ -17,8 +17,9 @@ class PaymentProvider(models.Model):
         """Compare Stripe's balance with the stored movements and the clearing account.
 
         :return: For each currency, by its ISO 4217 code: Stripe's balance, the sum of the stored
-                 movements and that of the journal items, in major units.
-        :rtype: dict[str, tuple[float, float, float]]
+                 movements, that of the journal items, and what of the stored movements is not
+                 booked yet, such as debits under way; in major units.
+        :rtype: dict[str, tuple[float, float, float, float]]
         :raise stripe.StripeError: If Stripe cannot be asked.
         """
         self.ensure_one()
@@ -46,11 +47,18 @@ class PaymentProvider(models.Model):
                 ['amount_currency:sum'],
             )
         }
+        self.env.flush_all()  # Odoo does not know what the report reads.
+        waiting = {
+            currency.name: amount
+            for currency, amount in self.env['stripe.balance.report']._read_group(
+                [('journal_id', '=', self.journal_id.id)], ['currency_id'], ['waiting:sum']
+            )
+        }
         find_currency = self.env['res.currency']._stripe_checkout_find
         return {
             name: tuple(
                 find_currency(name).round(source.get(name, 0.0))
-                for source in (totals, stored, booked)
+                for source in (totals, stored, booked, waiting)
             )
             for name in sorted({*totals, *stored, *booked})
         }
@@ -76,17 +84,20 @@ class PaymentProvider(models.Model):
         agrees = True
         for name, amounts in compared.items():
             currency = find_currency(name)
-            agrees = agrees and all(
-                not currency.compare_amounts(amounts[0], other) for other in amounts[1:]
+            at_stripe, stored, booked, waiting = amounts
+            agrees = agrees and not (
+                currency.compare_amounts(at_stripe, stored)
+                or currency.compare_amounts(at_stripe, booked + waiting)
             )
-            at_stripe, stored, booked = map(currency.format, amounts)
             lines.append(
                 self.env._(
-                    "%(currency)s: %(stripe)s at Stripe, %(stored)s read, %(booked)s booked",
+                    "%(currency)s: %(stripe)s at Stripe, %(stored)s read, %(booked)s booked, "
+                    "%(waiting)s to book",
                     currency=name,
-                    stripe=at_stripe,
-                    stored=stored,
-                    booked=booked,
+                    stripe=currency.format(at_stripe),
+                    stored=currency.format(stored),
+                    booked=currency.format(booked),
+                    waiting=currency.format(waiting),
                 )
             )
         verdict = (

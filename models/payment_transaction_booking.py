@@ -228,8 +228,7 @@ class PaymentTransaction(models.Model):
         if plan and not self._stripe_checkout_try_plan(list(plan.values())) and len(plan) > 1:
             for lines in plan.values():
                 self._stripe_checkout_try_plan([lines])
-        for tx in self:
-            tx._stripe_checkout_follow_up_credit()
+        self._stripe_checkout_follow_up_credit()
 
     @api.model
     def _stripe_checkout_try_plan(self, plan):
@@ -252,34 +251,50 @@ class PaymentTransaction(models.Model):
         return True
 
     def _stripe_checkout_follow_up_credit(self):
-        """Leave a to-do where a payment did not go to its invoices in full.
+        """Keep one to-do where a payment did not go to its invoices in full.
 
-        What a shop sells has no invoices, and nothing was promised for any.
+        What a shop sells has no invoices, and nothing was promised for any. What staff have left
+        as credit stays so.
+        """
+        for tx in self:
+            payment = tx.payment_id
+            left = payment.stripe_checkout_credit
+            has_home = not left or not (tx.invoice_ids or tx.stripe_checkout_promise)
+            if has_home or payment.stripe_checkout_credit_kept:
+                continue
+            todo = payment.activity_search([ACTIVITY_TYPE])
+            if todo:
+                todo.note = tx._stripe_checkout_describe_credit(left)
+                continue
+            user = tx.provider_id._stripe_checkout_get_follow_up_user(payment.company_id)
+            payment.activity_schedule(
+                ACTIVITY_TYPE,
+                summary=self.env._("Payment without a home"),
+                note=tx._stripe_checkout_describe_credit(left),
+                user_id=user.id,
+            )
+
+    def _stripe_checkout_describe_credit(self, left):
+        """Return what of the payment has no invoice, and what to do with it.
+
+        :param float left: The amount in major units.
+        :rtype: str
         """
         self.ensure_one()
-        payment = self.payment_id
-        left = payment.stripe_checkout_credit
-        if not left or not (self.invoice_ids or self.stripe_checkout_promise):
-            return
         values = {
-            'amount': payment.currency_id.format(left),
+            'amount': self.payment_id.currency_id.format(left),
             'invoices': ', '.join(self.invoice_ids.mapped('display_name')),
             'reference': self.reference,
         }
-        payment.activity_schedule(
-            ACTIVITY_TYPE,
-            summary=self.env._("Payment without a home"),
-            note=self.env._(
+        if self.invoice_ids:
+            return self.env._(
                 "%(amount)s of this online payment could not be matched with %(invoices)s. Apply "
                 "it to another invoice, refund it, or leave it as the client's credit.",
                 **values,
             )
-            if self.invoice_ids
-            else self.env._(
-                "What this online payment of %(amount)s (%(reference)s) was for is not in this "
-                "database. Check the client, then apply it to an invoice, refund it, or leave it "
-                "as the client's credit.",
-                **values,
-            ),
-            user_id=self.provider_id._stripe_checkout_get_follow_up_user(payment.company_id).id,
+        return self.env._(
+            "What this online payment of %(amount)s (%(reference)s) was for is not in this "
+            "database. Check the client, then apply it to an invoice, refund it, or leave it "
+            "as the client's credit.",
+            **values,
         )

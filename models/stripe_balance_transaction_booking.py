@@ -11,6 +11,7 @@ from odoo.fields import Command
 from odoo.tools import SQL
 
 from .. import utils
+from ..dispute_facts import DisputeFacts
 
 _logger = logging.getLogger(__name__)
 
@@ -148,6 +149,34 @@ class StripeBalanceTransaction(models.Model):
         )
         return refund.state == 'error'
 
+    def _is_of_charge(self):
+        """Tell whether the charge itself caused the movement, and no refund or dispute of it."""
+        return bool(self.is_ours and self.charge_id and self.source_id == self.charge_id)
+
+    def _is_void_debit(self):
+        """Tell whether a debit failed before it was booked: only Stripe saw it come and go.
+
+        Stripe shows a debit on the balance while it is under way, and takes it back by a second
+        movement of the same charge if it fails.
+        """
+        return (
+            self._is_of_charge()
+            and not self.payment_id
+            and bool(
+                self.search_count(
+                    [
+                        ('provider_id', '=', self.provider_id.id),
+                        ('source_id', '=', self.source_id),
+                        ('kind', '=', 'dispute'),
+                    ],
+                    limit=1,
+                )
+            )
+        )
+
+    def _is_void(self):
+        return self._is_void_refund() or self._is_void_debit()
+
     # === BOOKING === #
 
     def _book(self):
@@ -181,7 +210,7 @@ class StripeBalanceTransaction(models.Model):
         lines = []
         if self.kind in ('capture', 'refund', 'refund_failure') and self.is_ours:
             move = self._get_booked_move()
-            if not move and not self._is_void_refund():
+            if not move and not self._is_void():
                 return None
             if move:
                 self.journal_id = move.journal_id
@@ -232,7 +261,7 @@ class StripeBalanceTransaction(models.Model):
             account = provider.stripe_checkout_payout_account_id
         elif self.kind == 'fee':
             account = provider.stripe_checkout_fee_account_id
-        elif self.kind == 'dispute' and self.is_ours:
+        elif self.kind == 'dispute' and self.is_ours and not self._is_void():
             return self._prepare_dispute(day)
         else:
             account = provider.stripe_checkout_classify_account_id
@@ -410,7 +439,7 @@ class StripeBalanceTransaction(models.Model):
         own = lines.filtered(lambda line: line.stripe_checkout_balance_id == self)
         classify = self.provider_id.stripe_checkout_classify_account_id
         unclear = own.filtered(lambda line: line.stripe_checkout_part in ('movement', 'difference'))
-        is_unclear = classify in unclear.line_ids.account_id and not self._is_void_refund()
+        is_unclear = classify in unclear.line_ids.account_id and not self._is_void()
         self.write({
             'state': 'classify' if is_unclear else 'booked',
             'fee_day': self.fee_line_id.date,
@@ -427,6 +456,23 @@ class StripeBalanceTransaction(models.Model):
         )
         if self.kind == 'payout' and self.type != 'payout':
             self._reconcile_payout()
+        if self.kind == 'dispute' and self._is_of_charge() and self.payment_id:
+            self._charge_back()
+
+    def _charge_back(self):
+        """Open the invoices again whose debit failed after it had succeeded: no dispute says so."""
+        self.env['stripe.dispute']._settle(
+            self.provider_id,
+            DisputeFacts(
+                dispute_id=self.charge_id,
+                status='lost',
+                payment_intent=self.payment_intent,
+                amount_minor=utils.to_minor_units(self.source_amount, self.source_currency_id.name),
+                currency_name=self.source_currency_id.name,
+                reason='failed_after_success',
+                opened_at=self.created_at,
+            ),
+        )
 
     def _reconcile_payout(self):
         """Match a payout that came back with itself: the bank's statement will show neither."""

@@ -165,9 +165,14 @@ class StripeBalanceTransaction(models.Model):
                 ('state', '=', 'pending'),
                 ('is_reported', '=', False),
                 ('create_date', '<', end),
+                # A debit is on the balance while it is under way, and available when it is not.
+                '|', '|',
+                ('kind', '!=', 'capture'),
+                ('method', '=', 'card'),
+                ('available_on', '<', end),
             ],
             limit=FOLLOW_UP_LIMIT,
-        )
+        )  # fmt: skip
         for row in stuck:
             row._schedule(
                 self.env._("Movement not booked"),

@@ -134,6 +134,7 @@ class StripeDispute(models.Model):
             )
             if rest and not credit.reconciled:
                 self.transaction_id._stripe_checkout_try_plan([credit + rest])
+        self.transaction_id._stripe_checkout_follow_up_credit()
         self._tell_invoices(
             self.env._(
                 "The dispute was lost: %(amount)s went back to the client, and the invoice is open "

@@ -9,6 +9,7 @@ from . import (
     test_checklist,
     test_confirmation_mail,
     test_connect,
+    test_debits_on_balance,
     test_disconnect,
     test_disputes,
     test_done_page,

@@ -105,8 +105,11 @@ class History:
             self.stripe.settle_debit(session_id)
 
     def fail_debit(self, number):
+        """Refuse a debit that is under way, or after it had succeeded."""
         if session_id := self.choose(number, status='complete', payment_status='unpaid'):
             self.stripe.fail_debit(session_id)
+        elif session_id := self.choose(number, payment_status='paid'):
+            self.stripe.fail_debit_late(session_id)
 
     def refund(self, number):
         if session_id := self.choose(number, payment_status='paid'):
@@ -297,6 +300,26 @@ class History:
             for session in sessions
             if session['payment_status'] == 'paid'
         }
+
+    def list_under_way(self):
+        """Return the movements of the debits that are under way."""
+        return [
+            movement
+            for movement in self.list_objects('balance_transaction')
+            if (self.stripe.account.store.get('charge', movement['source']) or {}).get('status')
+            == 'pending'
+        ]
+
+    def sum_up_returned(self):
+        """Return what left the balance again: by lost disputes, and by debits that failed late."""
+        captured = self.list_captured()
+        return self.sum_up('dispute', 'lost') + sum(
+            charge['amount'] / 100
+            for charge in self.list_objects('charge')
+            if charge['status'] == 'failed'
+            and charge['payment_intent'] in captured
+            and charge['payment_method_details']['type'] != 'card'
+        )
 
     def sum_up(self, kind, *statuses, amount='amount'):
         """Return the sum of Stripe's objects of a kind, in major units.

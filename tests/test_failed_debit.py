@@ -129,6 +129,27 @@ class TestFailedDebit(StripeCheckoutCommon):
         self.assertEqual(len(self.read_mails()), 1)
         self.assertEqual(len(invoice.activity_ids), 1)
 
+    def test_late_failure_of_the_first_attempt_undoes_no_success(self):
+        """Catches a debit, freed by staff, whose failure reopens what a card has paid since."""
+        invoice = self.create_invoice(100)
+        first = self.open_link(invoice)
+        self.stripe.pay(first['id'], 'us_bank_account')
+        self.work()
+        invoice.with_user(self.billing_admin).action_stripe_checkout_free()
+        second = self.open_link(invoice)
+        self.stripe.pay(second['id'], outcome='decline')
+        declined = self.stripe.deliveries.pop_all()
+        self.stripe.pay(second['id'])
+        self.work()
+        self.stripe.fail_debit(first['id'])
+        self.work()
+        self.deliver(declined)
+        self.run_queue()
+        self.assert_booked(invoice, 100)
+        states = {tx.stripe_checkout_session_id: tx.state for tx in invoice.transaction_ids}
+        self.assertEqual(states[second['id']], 'done')
+        self.assertIn(states[first['id']], ('cancel', 'error'))
+
     # === DECLINED === #
 
     def decline(self, invoice):

@@ -76,6 +76,23 @@ class TestInbox(StripeCheckoutCommon):
         self.assertFalse(self.get_inbox())
         self.assertFalse(self.get_todos(payment))
 
+    def test_invoice_cancelled_or_deleted_after_it_was_paid(self):
+        for change in ('button_cancel', 'unlink'):
+            with self.subTest(change=change):
+                invoice = self.create_invoice(100)
+                self.stripe.pay(self.open_link(invoice)['id'])
+                self.deliver()
+                self.run_queue()
+                payment = self.assert_booked(invoice, 100)
+                reference = invoice.transaction_ids.reference
+                invoice.button_draft()
+                getattr(invoice, change)()
+                self.assertIn(payment, self.get_inbox())
+                note = self.get_todos(payment).note
+                self.assertIn("100.00", note)
+                self.assertIn("refund it", note)
+                self.assertIn(invoice.name if invoice.exists() else reference, note)
+
     # === OUTSIDE OF STRIPE === #
 
     def test_received_by_is_kept_and_shown(self):

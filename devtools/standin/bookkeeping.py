@@ -1,6 +1,7 @@
 """Balance transactions: every movement of an account's balance, and the sums of them.
 
-A charge gets its own some time after it was made, and its money is available some days later.
+A charge gets its own some time after it was made, a bank debit while it is under way, and its money
+is available some days later. One that fails gets a second one, which undoes the first.
 Every other movement is booked when it happens and counts as available at once.
 """
 
@@ -14,6 +15,7 @@ from .sdk import shape
 
 DAY = 24 * 3600
 DAYS_UNTIL_AVAILABLE = 2
+DAYS_UNTIL_DEBIT_AVAILABLE = 5
 DEFAULT_DELAY = 2.0
 # Stripe's fixed part of a card fee, in hundredths of the main unit.
 FIXED_FEE = 30
@@ -41,7 +43,9 @@ class Bookkeeping:
         self._waiting = []
 
     def book_later(self, account, charge):
-        """Book a charge once the delay has passed."""
+        """Book a charge once the delay has passed, unless it is booked or will be."""
+        if charge["balance_transaction"] or (account, charge) in self._waiting:
+            return
         self._waiting.append((account, charge))
         if self.delay is not None:
             due = self.world.clock.time() + self.delay
@@ -59,13 +63,33 @@ class Bookkeeping:
         """Book a charge before its time, since money can only leave once it has come."""
         self._book(account, charge)
 
+    def take_back(self, account, charge):
+        """Undo the movement of a charge that has failed, if it has one, and its fee."""
+        if (account, charge) in self._waiting:
+            self._waiting.remove((account, charge))
+        if charge["balance_transaction"] is None:
+            return
+        booked = account.store.find(charge["balance_transaction"])
+        returned = self.give_back(
+            account,
+            booked,
+            type="payment_failure_refund",
+            reporting_category="charge_failure",
+            description="Payment failure refund",
+            fee=-booked["fee"],
+            available_after=max(0, booked["available_on"] - self.world.clock.now()),
+        )
+        charge["failure_balance_transaction"] = returned["id"]
+
     def _book(self, account, charge):
         if (account, charge) not in self._waiting:
             return None
         self._waiting.remove((account, charge))
+        by_card = charge["payment_method_details"]["type"] == "card"
+        days = DAYS_UNTIL_AVAILABLE if by_card else DAYS_UNTIL_DEBIT_AVAILABLE
         transaction = self.add(
             account,
-            amount=account.converted(charge["amount_captured"], charge["currency"]),
+            amount=account.converted(charge["amount"], charge["currency"]),
             currency=account.settlement_currency(charge["currency"]),
             fee=self._fee(account, charge),
             type="charge" if charge["id"].startswith("ch_") else "payment",
@@ -73,7 +97,7 @@ class Bookkeeping:
             source=charge["id"],
             description=charge["description"],
             exchange_rate=account.exchange_rate(charge["currency"]),
-            available_after=DAYS_UNTIL_AVAILABLE * DAY,
+            available_after=days * DAY,
         )
         charge["balance_transaction"] = transaction["id"]
         self.world.events.emit(
@@ -151,7 +175,7 @@ class Bookkeeping:
     def _fee(account, charge):
         """Return the fee in minor units of the settlement currency."""
         currency = account.settlement_currency(charge["currency"])
-        amount = account.converted(charge["amount_captured"], charge["currency"])
+        amount = account.converted(charge["amount"], charge["currency"])
         unit = Decimal(10) ** currencies.decimals(currency)
         if charge["payment_method_details"]["type"] == "card":
             fee = amount * Decimal(account.fee_percent) / 100 + unit * FIXED_FEE / 100

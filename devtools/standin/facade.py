@@ -150,6 +150,11 @@ class StandIn(Money):
         self.payer.fail_debit(session_id)
         return self.session(session_id)
 
+    def fail_debit_late(self, session_id):
+        """Let a debit fail that had succeeded, without a dispute; return the session."""
+        self.payer.fail_late(session_id)
+        return self.session(session_id)
+
     def cancel(self, session_id):
         """Return where "Cancel" leads, None without a ``cancel_url``; nothing changes."""
         return self.payer.find(session_id)[1]["cancel_url"]

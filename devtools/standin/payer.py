@@ -92,6 +92,23 @@ class Payer:
             self._emit(account, "async_payment_failed", session)
             return session
 
+    def fail_late(self, session_id, code="insufficient_funds"):
+        """Let a bank debit fail that had succeeded: without a dispute, and the session stays paid.
+
+        :raise CheckoutError: if no bank debit has paid the session.
+        """
+        with self.world.lock:
+            account, session = self.find(session_id)
+            payment = Payment(self.world, account, session)
+            if session["payment_status"] != "paid" or payment.is_by_card:
+                raise CheckoutError("No bank debit has paid this Checkout Session.")
+            if payment.charge["amount_refunded"] or payment.charge["disputed"]:
+                raise CheckoutError("Of this debit, money went back already.")
+            if payment.charge["status"] == "failed":
+                raise CheckoutError("This debit has failed already.")
+            payment.fail(code)
+            return session
+
     def _processing(self, session_id):
         account, session = self.find(session_id)
         payment = Payment(self.world, account, session)

@@ -30,6 +30,11 @@ class Payment:
         """Return the charge of the latest try."""
         return self.account.store.get("charge", self.intent["latest_charge"])
 
+    @property
+    def is_by_card(self):
+        """Tell whether the latest try was by card."""
+        return self.charge["payment_method_details"]["type"] == "card"
+
     def start(self, method, email):
         """Begin a try: the first one makes the PaymentIntent.
 
@@ -57,10 +62,14 @@ class Payment:
         self.world.bookkeeping.book_later(self.account, charge)
 
     def process(self):
-        """A bank debit is under way; its outcome comes days later."""
+        """A bank debit is under way; its outcome comes days later, its balance transaction before.
+
+        https://support.stripe.com/questions/changes-to-balance-transaction-behavior-for-debit-payment-methods
+        """
         self.intent["status"] = "processing"
         self._emit("payment_intent.processing", self.intent)
         self._emit("charge.pending", self.charge)
+        self.world.bookkeeping.book_later(self.account, self.charge)
 
     def decline(self, code):
         """The card is refused; the payer may try again."""
@@ -91,6 +100,7 @@ class Payment:
             failure_message=error["message"],
             outcome=_outcome("issuer_declined", "declined_by_network", error["message"], code),
         )
+        self.world.bookkeeping.take_back(self.account, charge)
         self._emit("charge.failed", charge)
         self._emit("payment_intent.payment_failed", intent)
 
