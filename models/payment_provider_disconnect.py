@@ -51,6 +51,10 @@ class PaymentProvider(models.Model):
         :rtype: int
         :raise UserError: If Stripe cannot be reached: a session could be paid unnoticed then.
         """
+        if not self._stripe_checkout_is_connected():
+            # A neutralized copy has no key: the sessions are the original's.
+            self._stripe_checkout_get_running('draft')._set_canceled()
+            return
         try:
             self._stripe_checkout_get_running('draft')._stripe_checkout_retire()
         except (stripe.AuthenticationError, stripe.PermissionError):
@@ -90,6 +94,8 @@ class PaymentProvider(models.Model):
         :param payment.transaction transactions: Debits or refunds under way.
         :raise UserError: If Stripe cannot be reached.
         """
+        if not self._stripe_checkout_is_connected():
+            return  # As in a neutralized copy, which has no key.
         for tx in transactions:
             try:
                 tx._stripe_checkout_sweep_one()

@@ -175,13 +175,38 @@ class TestTestMode(StripeCheckoutCommon):
         self.run_queue()
         self.assertEqual(invoice.payment_state, 'not_paid')
 
-    def test_neutralize(self):
-        wizards = self.env['stripe.checkout.connect'].with_user(self.billing_admin)
-        wizards.create({'secret_key': 'sk_test_typed_and_never_used'})
+    def neutralize(self):
         self.env.flush_all()
         for query in get_neutralization_queries(['payment_stripe_checkout']):
             self.env.cr.execute(query)
         self.env.invalidate_all()
+
+    def test_neutralized_copy_is_connected_to_another_account(self):
+        invoice = self.create_invoice(100)
+        session = self.open_link(invoice)
+        debited = self.create_invoice(50)
+        self.stripe.pay(self.open_link(debited)['id'], 'us_bank_account')
+        self.deliver()
+        self.run_queue()
+        self.neutralize()
+        other = self.stripe.add_account()
+        wizards = self.env['stripe.checkout.connect'].with_user(self.billing_admin)
+        wizard = wizards.create({
+            'company_id': self.company.id,
+            'secret_key': other.secret_key,
+            'publishable_key': other.publishable_key,
+        })
+        wizard.action_connect()
+        self.assertTrue(wizard.question)
+        wizard.action_switch()
+        self.assertEqual(self.stripe.session(session['id'])['status'], 'open', "The original's")
+        self.assertNotEqual(self.open_link(invoice)['id'], session['id'])
+        self.assertEqual(debited.transaction_ids.state, 'cancel')
+
+    def test_neutralize(self):
+        wizards = self.env['stripe.checkout.connect'].with_user(self.billing_admin)
+        wizards.create({'secret_key': 'sk_test_typed_and_never_used'})
+        self.neutralize()
         provider = self.provider
         self.assertEqual(provider.state, 'disabled')
         for field in (
