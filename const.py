@@ -48,6 +48,7 @@ KEY_PREFIXES = {
 }
 
 # Names of what we write into Stripe's metadata (40 characters at most), to know our own again.
+METADATA_PREFIX = 'odoo_'
 METADATA_DATABASE = 'odoo_database'
 METADATA_PROVIDER = 'odoo_provider'
 METADATA_TRANSACTION = 'odoo_transaction'

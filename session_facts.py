@@ -8,7 +8,7 @@ from . import const, utils
 # What is kept of a session in the event ledger: no address, no name, no card.
 _KEPT_KEYS = (
     'id', 'object', 'status', 'payment_status', 'amount_total', 'currency', 'created',
-    'expires_at', 'livemode', 'metadata', 'payment_intent', 'client_reference_id',
+    'expires_at', 'livemode', 'metadata', 'payment_intent',
 )  # fmt: skip
 
 
@@ -92,7 +92,23 @@ def reduce_session(session):
     :return: The session without personal data.
     :rtype: dict
     """
-    return {key: session[key] for key in _KEPT_KEYS if key in session}
+    kept = {key: session[key] for key in _KEPT_KEYS if key in session}
+    if 'metadata' in kept:
+        kept['metadata'] = reduce_metadata(kept['metadata'])
+    return kept
+
+
+def reduce_metadata(metadata):
+    """Keep of an object's metadata only what we wrote: others may write names and addresses.
+
+    :param dict|None metadata: The metadata of an object at Stripe.
+    :rtype: dict[str, str]
+    """
+    return {
+        name: value
+        for name, value in (metadata or {}).items()
+        if name.startswith(const.METADATA_PREFIX)
+    }
 
 
 def from_session(session, occurred_at=None):

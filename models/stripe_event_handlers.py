@@ -4,7 +4,7 @@ from odoo import api, models
 from odoo.exceptions import UserError
 
 from .. import dispute_facts, refund_facts, session_facts, utils
-from ..const import HANDLED_EVENTS, INTERNAL_EVENTS
+from ..const import HANDLED_EVENTS, INTERNAL_EVENTS, METADATA_DATABASE
 
 
 class StripeEvent(models.Model):
@@ -21,15 +21,23 @@ class StripeEvent(models.Model):
         if event['type'] not in HANDLED_EVENTS:
             return None
         subject = event['data']['object']
+        payload = {
+            'id': subject.get('id'),
+            'object': subject.get('object'),
+            'livemode': bool(event.get('livemode')),
+        }
+        metadata = session_facts.reduce_metadata(subject.get('metadata'))
+        database_uuid = self.env['ir.config_parameter'].sudo().get_param('database.uuid')
+        if metadata.get(METADATA_DATABASE) != database_uuid:
+            # Somebody else's, or of ours but without our metadata: the id is all that is needed.
+            return payload
         if subject.get('object') == 'checkout.session':
             return session_facts.reduce_session(subject)
         error = subject.get('last_payment_error') or {}
         return {
-            'id': subject.get('id'),
-            'object': subject.get('object'),
-            'livemode': bool(event.get('livemode')),
+            **payload,
             'payment_intent': subject.get('payment_intent'),
-            'metadata': subject.get('metadata') or {},
+            'metadata': metadata,
             'decline_code': error.get('decline_code') or error.get('code'),
         }
 

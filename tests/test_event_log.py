@@ -53,6 +53,38 @@ class TestEventLog(StripeCheckoutCommon):
         for personal in ('jane.doe', self.client.email, self.client.name, 'customer_details'):
             self.assertNotIn(personal, stored)
 
+    def test_holds_nothing_of_what_others_do_at_stripe(self):
+        metadata = {'customer_name': "Jane Doe", 'odoo_database': 'another'}
+        sessions = self.provider._stripe_checkout_get_client().v1.checkout.sessions
+        foreign = sessions.create({
+            'mode': 'payment',
+            'line_items': [
+                {
+                    'quantity': 1,
+                    'price_data': {
+                        'currency': 'usd',
+                        'unit_amount': 12345,
+                        'product_data': {'name': "Shoes"},
+                    },
+                }
+            ],
+            'client_reference_id': 'jane.doe',
+            'customer_email': 'jane.doe@example.org',
+            'success_url': 'https://shop.example.org',
+            'metadata': metadata,
+            'payment_intent_data': {'metadata': metadata},
+        })
+        self.stripe.pay(foreign.id, outcome='decline')
+        paid = self.stripe.pay(foreign.id)
+        self.stripe.refund(paid['payment_intent'])
+        self.deliver()
+        self.run_queue()
+        events = self.get_events().filtered(lambda event: event.type != 'charge.updated')
+        self.assertGreater(len(events), 2)
+        for event in events:
+            self.assertEqual((event.state, event.error), ('ignored', False), event.type)
+            self.assertEqual(set(event.payload), {'id', 'object', 'livemode'}, event.type)
+
     @mute_logger(QUEUE)
     def test_failed_event_says_why_and_is_retried_by_billing_admins(self):
         invoice = self.pay()

@@ -64,5 +64,9 @@ class TestSessionFacts(BaseCase):
             'customer_details': {'email': 'client@example.com', 'name': "Client"},
             'customer_email': 'client@example.com',
             'url': 'https://example.com/secret',
+            'metadata': {'odoo_transaction': 'INV-1', 'customer_name': "Client"},
         })
-        self.assertEqual(kept, {'id': 'cs_1', 'status': 'complete'})
+        self.assertEqual(
+            kept,
+            {'id': 'cs_1', 'status': 'complete', 'metadata': {'odoo_transaction': 'INV-1'}},
+        )
