@@ -96,11 +96,16 @@ class PaymentTransaction(models.Model):
         took back to draft is theirs to finish: the payment stands as the client's open credit.
         """
         transactions = self.filtered(lambda tx: tx.provider_code == PROVIDER_CODE)
+        put_aside = {}
         for tx in transactions.filtered(lambda tx: tx.state == 'done'):
             unposted = tx.invoice_ids.filtered(lambda move: move.state != 'posted')
             if unposted and tx.stripe_checkout_promise:
                 tx.invoice_ids -= unposted
-        return super()._post_process()
+                put_aside[tx] = unposted
+        res = super()._post_process()
+        for tx, unposted in put_aside.items():
+            tx.invoice_ids |= unposted  # Whoever looks at them finds what was paid.
+        return res
 
     # === STAFF === #
 

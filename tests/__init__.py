@@ -19,6 +19,7 @@ from . import (
     test_feed,
     test_feed_booking,
     test_health,
+    test_homeless_money,
     test_inbox,
     test_invoice_mail,
     test_key_doctor,
