@@ -74,8 +74,9 @@ class PayController(http.Controller):
 
     @staticmethod
     def _is_only_looking():
-        """Tell whether it is no person who visits: nothing is opened for a link scanner, a preview
-        or a prefetch. A person who is taken for one finds a Pay button.
+        """Tell whether nobody visits who would pay: nothing is opened for a link scanner, a preview
+        or a prefetch, nor for staff who look where their client's link leads. A client who is taken
+        for one finds a Pay button.
 
         https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/Sec-Purpose
 
@@ -87,6 +88,7 @@ class PayController(http.Controller):
             request.httprequest.method == 'HEAD'
             or any('prefetch' in purpose.lower() for purpose in purposes)
             or request.env['ir.http'].is_a_bot()
+            or request.env.user._is_internal()
         )
 
     def _lead(self, link):

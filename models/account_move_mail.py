@@ -43,9 +43,15 @@ class AccountMove(models.Model):
         """Override of `account_payment` to print the payment link, and its QR code, on the PDF.
 
         The PDF of an invoice is made once and kept, so that it shows the invoice's first link; the
-        page of an expired link leads on.
+        page of an expired link leads on. A link that staff have revoked is not made anew by a mere
+        print: Odoo's own stands there.
         """
         self.ensure_one()
-        if self.move_type != 'out_invoice' or self._stripe_checkout_get_state() != 'payable':
+        newest = self.sudo().stripe_payment_link_ids[:1]  # Whoever prints reads no links.
+        if (
+            self.move_type != 'out_invoice'
+            or newest.revoked
+            or self._stripe_checkout_get_state() != 'payable'
+        ):
             return super()._get_portal_payment_link()
         return self.env['stripe.payment.link']._get_or_create_current(self)._get_url()

@@ -57,7 +57,9 @@ class PaymentProvider(models.Model):
     )
     stripe_checkout_links_in_emails = fields.Boolean(
         string="Payment Links in Invoice E-mails",
-        help="Put a button that leads to Stripe Checkout into the e-mails that send an invoice.",
+        help="Put a button that leads to Stripe Checkout into the e-mails that send an invoice. "
+        "Whether the invoice's PDF carries the link is Odoo's own setting: "
+        "Add QR-code link on PDF.",
         default=True,
         tracking=True,
     )

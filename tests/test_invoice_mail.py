@@ -188,6 +188,15 @@ class TestInvoiceMail(StripeCheckoutCommon):
         _label, url = self.send(invoice).get_button()
         self.assertEqual(url.removeprefix(self.base_url()), path)
 
+    def test_printing_makes_no_link_in_place_of_one_revoked(self):
+        self.company.link_qr_code = True
+        invoice = self.create_invoice(100)
+        invoice.with_user(self.biller).action_stripe_checkout_revoke_link()
+        [href] = self.render(invoice).xpath("//*[@id='payment_link_qrcode']//a/@href")
+        self.assertNotIn('/pay/', href)
+        self.assertFalse(invoice.with_user(self.biller).stripe_checkout_url)
+        self.assertEqual(invoice.with_user(self.biller).stripe_checkout_status, 'revoked')
+
     def test_pdf_without_our_road_has_odoos_link(self):
         self.company.link_qr_code = True
         invoice = self.create_invoice(100)

@@ -64,6 +64,15 @@ class TestLinkPages(StripeCheckoutCommon):
         self.assertEqual(self.url_open(path, method='HEAD').status_code, 200)
         self.assertEqual(len(self.stripe.calls), 0)
 
+    def test_staff_open_nothing_by_looking(self):
+        invoice = self.create_invoice(100)
+        path = self.get_path(invoice)
+        self.authenticate('billing_admin', 'billing_admin')
+        page = self.visit(path, 'payable', headers={'User-Agent': BROWSER})
+        self.assertEqual(len(self.stripe.calls), 0)
+        self.assertEqual(invoice.with_user(self.billing_admin).stripe_checkout_status, 'ready')
+        self.assertEqual(self.press(page, 'o_stripe_checkout_form').status_code, 303)
+
     def test_person_taken_for_a_scanner_presses_pay(self):
         path = self.get_path(self.create_invoice(100))
         page = self.visit(path, 'payable', headers={'User-Agent': 'Somebot'})
@@ -170,6 +179,46 @@ class TestLinkPages(StripeCheckoutCommon):
         [letter] = self.read_mails()
         for invoice, is_asked in zip(invoices, (True, True, False), strict=True):
             self.assertEqual(invoice.name in letter.text, is_asked)
+        _label, url = letter.get_button()
+        location = self.visit(url.removeprefix(self.base_url())).headers['Location']
+        self.assertEqual(self.get_session(location)['amount_total'], 15000)
+
+    # === LINKS OF SEVERAL INVOICES === #
+
+    def create_joint_link(self):
+        invoices = self.create_invoice(100) + self.create_invoice(50)
+        return self.env['stripe.payment.link']._get_or_create_for_all(invoices)
+
+    def test_revoking_one_invoice_ends_the_joint_link(self):
+        link = self.create_joint_link()
+        session = self.get_session(self.visit(link._get_path()).headers['Location'])
+        link.move_ids[0].with_user(self.billing_admin).action_stripe_checkout_revoke_link()
+        self.visit(link._get_path(), 'revoked')
+        self.assertEqual(self.stripe.session(session['id'])['status'], 'expired')
+
+    def test_joint_link_after_stripe_was_left(self):
+        link = self.create_joint_link()
+        session = self.get_session(self.visit(link._get_path()).headers['Location'])
+        page = self.visit(session['cancel_url'].removeprefix(self.base_url()))
+        text = self.get_page(page, 'cancelled_at_stripe').text_content()
+        for invoice in link.move_ids:
+            self.assertIn(invoice.name, text)
+        self.assertIn('150.00', text)
+
+    def test_failed_debit_of_several_asks_for_all_of_them_again(self):
+        link = self.create_joint_link()
+        session = self.get_session(self.visit(link._get_path()).headers['Location'])
+        self.stripe.pay(session['id'], 'us_bank_account')
+        self.deliver()
+        self.run_queue()
+        self.visit(link._get_path(), 'processing')
+        self.stripe.fail_debit(session['id'])
+        self.deliver()
+        self.run_queue()
+        self.run_cron('ir_cron_send_mails')
+        [letter] = self.read_mails()
+        for invoice in link.move_ids:
+            self.assertIn(invoice.name, letter.text)
         _label, url = letter.get_button()
         location = self.visit(url.removeprefix(self.base_url())).headers['Location']
         self.assertEqual(self.get_session(location)['amount_total'], 15000)

@@ -276,6 +276,27 @@ class TestReminders(StripeCheckoutCommon):
         self.remind()
         self.assertEqual(self.read_mails(), [])
 
+    def test_pauses_while_a_dispute_runs(self):
+        self.switch_on()
+        invoice = self.create_due(-1)
+        link = self.env['stripe.payment.link']._get_or_create_for_amount(invoice, 60.0)
+        response = self.url_open(link._get_path(), allow_redirects=False)
+        checkout = self.get_session(response.headers['Location'])
+        self.stripe.pay(checkout['id'])
+        dispute = self.stripe.dispute(checkout['id'])
+        self.deliver()
+        self.run_queue()
+        self.assertEqual(invoice.amount_residual, 40)
+        self.remind()
+        self.assertEqual(self.read_mails(), [])
+        self.assertIn("disputed", self.open_wizard(invoice).left_out)
+        self.stripe.win_dispute(dispute['id'])
+        self.deliver()
+        self.run_queue()
+        self.remind()
+        [letter] = self.read_mails()
+        self.assertIn("40.00", letter.text)
+
     def test_stops_when_paid(self):
         self.switch_on()
         invoice = self.create_due(-1)
