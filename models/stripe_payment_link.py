@@ -190,8 +190,8 @@ class StripePaymentLink(models.Model):
             return invoice_state  # Better news than that the link has ended.
         if self.revoked:
             return 'revoked'
-        if invoice_state not in ('payable', 'unavailable'):
-            return invoice_state
+        if invoice_state != 'payable':
+            return invoice_state  # Nor would a new link, which ended ones offer, be of any use.
         if self.replaced:
             return 'replaced'
         if self._is_expired():

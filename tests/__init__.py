@@ -7,6 +7,7 @@ from . import (
     test_branches,
     test_broken_webhook,
     test_checklist,
+    test_community,
     test_confirmation_mail,
     test_connect,
     test_debits_on_balance,
