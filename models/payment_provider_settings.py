@@ -164,7 +164,7 @@ class PaymentProvider(models.Model):
         self.stripe_checkout_edition = self._stripe_checkout_get_edition()
 
     def _compute_stripe_checkout_handled_events(self):
-        self.stripe_checkout_handled_events = '\n'.join(sorted(HANDLED_EVENTS))
+        self.stripe_checkout_handled_events = ', '.join(sorted(HANDLED_EVENTS))
 
     def _stripe_checkout_get_follow_up_user(self, company=None):
         """Return who receives the to-dos about payments that need a person.

@@ -49,6 +49,7 @@ class ResConfigSettings(models.TransientModel):
     stripe_checkout_fee_account_id = fields.Many2one(
         related='stripe_checkout_provider_id.stripe_checkout_fee_account_id'
     )
+    stripe_checkout_paused = fields.Boolean(compute='_compute_stripe_checkout_paused')
     stripe_checkout_edition = fields.Selection(
         related='stripe_checkout_provider_id.stripe_checkout_edition'
     )
@@ -72,6 +73,14 @@ class ResConfigSettings(models.TransientModel):
             providers_sudo = self.env['payment.provider'].sudo()
             settings.stripe_checkout_provider_id = providers_sudo._stripe_checkout_ensure_provider(
                 settings.company_id
+            )
+
+    @api.depends('stripe_checkout_provider_id')
+    def _compute_stripe_checkout_paused(self):
+        for settings in self:
+            provider = settings.stripe_checkout_provider_id
+            settings.stripe_checkout_paused = provider._stripe_checkout_is_connected() and not (
+                provider._stripe_checkout_takes_payments() and provider.is_published
             )
 
     def action_stripe_checkout_open_settings(self):

@@ -492,6 +492,12 @@ def test_settings_page_of_administrators(site, connected, open_browser, device, 
     administrator.answer('Cancel')
     administrator.wait_for_dialogs_to_close()
 
+    write = ('payment.provider', 'write', [connected['id']])
+    site.administrator.call(*write, {'is_published': False})
+    _open_invoicing_settings(administrator)
+    block.get_by_text("No new payment is taken now").wait_for()
+    site.administrator.call(*write, {'is_published': True})
+
     _open_invoicing_settings(administrator)
     _choose(administrator, 'stripe_checkout_link_expiration', "1 week")
     page.get_by_role('button', name='Save').click()

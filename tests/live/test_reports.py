@@ -2,13 +2,15 @@
 
 import pytest
 
+from .back_office import EVENTS
 from .books import wait_paid
-from .browsing import DEVICES
+from .browsing import DEVICES, PHONE
 from .client import open_session
 
 pytest_plugins = [f'{__package__}.fixtures', f'{__package__}.browser_fixtures']
 
 ANALYSIS = 'payment_stripe_checkout.action_server_stripe_checkout_report'
+BALANCE = 'payment_stripe_checkout.action_stripe_balance_report'
 
 
 @pytest.fixture(scope='module')
@@ -45,3 +47,31 @@ def test_analysis(site, history, open_browser, device, request):
     rows = billing.page.locator('.o_data_row')
     assert rows.count() == 2
     billing.look(f'analysis_list_{name}')
+
+
+@DEVICES
+def test_events_and_balance(site, history, open_browser, device, request):
+    """Catches a log or a report of which a phone shows the dates alone."""
+    name = request.node.callspec.id
+    billing = open_browser('billing', device)
+    event = _open_rows(billing, EVENTS, device).filter(has_text='checkout.session.completed')
+    assert "Processed" in event.inner_text()
+    assert history.name in event.inner_text()
+    billing.look(f'event_log_{name}')
+    days = _open_rows(billing, BALANCE, device)
+    assert '$ 0.00' in days.first.inner_text().replace('\N{NO-BREAK SPACE}', ' ')
+    days.first.get_by_text("Movements").click()
+    billing.page.locator('.o_breadcrumb', has_text="Stripe Balance").wait_for()
+    billing.look(f'balance_{name}')
+
+
+def _open_rows(somebody, action, device):
+    """Open the records of an action, which phones show as cards; return them."""
+    if device is PHONE:
+        view, record = 'kanban', '.o_kanban_record:not(.o_kanban_ghost)'
+    else:
+        view, record = 'list', '.o_data_row'
+    somebody.open(action, view)
+    rows = somebody.page.locator(record)
+    rows.first.wait_for()
+    return rows
