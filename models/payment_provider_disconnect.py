@@ -54,7 +54,7 @@ class PaymentProvider(models.Model):
         if not self._stripe_checkout_is_connected():
             # A neutralized copy has no key: the sessions are the original's.
             self._stripe_checkout_get_running('draft')._set_canceled()
-            return None
+            return 0
         try:
             self._stripe_checkout_get_running('draft')._stripe_checkout_retire()
         except (stripe.AuthenticationError, stripe.PermissionError):

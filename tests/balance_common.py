@@ -4,6 +4,8 @@ from odoo.tests import tagged
 
 from .common import StripeCheckoutCommon
 
+MOST_RUNS = 20  # of a scheduled action until all is done
+
 
 @tagged('post_install', '-at_install')
 class BalanceCommon(StripeCheckoutCommon):
@@ -32,6 +34,15 @@ class BalanceCommon(StripeCheckoutCommon):
 
     def feed(self):
         self.run_cron('ir_cron_feed')
+
+    def feed_to_the_end(self):
+        """Feed until nothing is booked any more: a run ends after some seconds, done or not."""
+        for _run in range(MOST_RUNS):
+            booked = self.get_rows(state='booked')
+            self.feed()
+            if self.get_rows(state='booked') == booked:
+                return
+        self.fail("The feed does not come to an end")
 
     # === BOOKS === #
 

@@ -101,6 +101,7 @@ class TestFeed(BalanceCommon):
         self.feed()
         self.assertEqual(len(self.get_rows()), 251)
         self.assertEqual(len(self.stripe.calls.matching(*LIST)), 6)
+        self.feed_to_the_end()
         self.assertEqual(self.get_balance(), -2.51)
         self.assertEqual(len(self.get_items(self.provider.stripe_checkout_fee_account_id)), 251)
         self.assert_ties()
