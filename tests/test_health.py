@@ -254,6 +254,15 @@ class TestHealth(HealthCommon):
         self.assert_health('confirmed')
         self.assertEqual(self.managed.stripe_checkout_undelivered_count, 0)
 
+    def test_event_that_is_here_before_stripe_answers(self):
+        """It is stored by another host, whose clock need not be ours."""
+        self.check(minutes=25)
+        sent = datetime.now() + timedelta(minutes=25)
+        with freeze_time(sent - timedelta(seconds=2)):
+            self.deliver()
+        self.check(minutes=30)
+        self.assert_health('confirmed')
+
     def test_two_todos_never(self):
         self.client_api.v1.webhook_endpoints.delete(self.endpoint_id)
         self.check()
