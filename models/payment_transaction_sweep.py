@@ -44,6 +44,8 @@ class PaymentTransaction(models.Model):
                 _logger.warning(
                     "Provider %s could not be swept: %s", provider.id, utils.redact(str(error))
                 )  # The regular check of the webhook tells staff.
+                # Where another transaction was faster, all is done again, and now.
+                is_done &= not isinstance(error, TransactionRollbackError)
         if not is_done:
             self._stripe_checkout_sweep_on()
 

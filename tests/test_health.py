@@ -16,6 +16,12 @@ from .health_common import CONTROLLER, PROBE, HealthCommon
 class TestHealth(HealthCommon):
     """What is wrong shows with its reason, and only an event that arrives says that all is well."""
 
+    def test_regular_check_comes_within_the_hour(self):
+        cron = self.env.ref('payment_stripe_checkout.ir_cron_check_webhook')
+        self.assertTrue(cron.active)
+        interval = timedelta(**{cron.interval_type: cron.interval_number})
+        self.assertLessEqual(interval, timedelta(hours=1))
+
     # === CONFIRMED BY AN EVENT ALONE === #
 
     def test_connecting_is_confirmed_by_the_probes_event(self):
