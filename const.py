@@ -96,4 +96,5 @@ CHECKOUT_LOCALE_ALIASES = {
 # What Odoo tells itself, through the same queue: type and handler.
 INTERNAL_EVENTS = {
     'odoo.invoice.changed': '_handle_invoice_changed',
+    'odoo.webhook.delivered': '_handle_webhook_delivered',
 }

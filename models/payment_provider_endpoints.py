@@ -8,7 +8,7 @@ import stripe
 from odoo import models
 from odoo.exceptions import UserError
 
-from .. import utils
+from .. import const, utils
 
 _logger = logging.getLogger(__name__)
 
@@ -36,7 +36,10 @@ class PaymentProvider(models.Model):
         if len(endpoints) < ENDPOINT_LIMIT:
             return False
         ours = [e for e in endpoints if urlsplit(e.url).path.startswith(WEBHOOK_PATH)]
-        lines = '\n'.join(f'{e.id}  {e.url}  {e.status}' for e in ours)
+        lines = '\n'.join(
+            f'{e.id}  {e.url}  {e.status}  {self._stripe_checkout_name_owner(e)}'.rstrip()
+            for e in ours
+        )
         return self.env._(
             "The Stripe account has %(limit)s webhook endpoints already, as many as it can have. "
             "Delete one in the Stripe Dashboard, then try again. Made by this app, and free to go "
@@ -44,6 +47,20 @@ class PaymentProvider(models.Model):
             limit=len(endpoints),
             endpoints=lines or self.env._("none"),
         )
+
+    def _stripe_checkout_name_owner(self, endpoint):
+        """Say whose an endpoint is that this addon has made.
+
+        :param stripe.WebhookEndpoint endpoint: The endpoint.
+        :return: The words; empty for one of another database.
+        :rtype: str
+        """
+        if endpoint.id in self._stripe_checkout_get_endpoint_ids():
+            return self.env._("(in use here)")
+        database_uuid = self.env['ir.config_parameter'].sudo().get_param('database.uuid')
+        if endpoint.metadata.to_dict().get(const.METADATA_DATABASE) == database_uuid:
+            return self.env._("(of this database)")
+        return ''
 
     def _stripe_checkout_get_endpoint_ids(self):
         """Return the ids of the endpoints that we have at Stripe, the current one first.

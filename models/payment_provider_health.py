@@ -1,10 +1,18 @@
 """The true health of a connection, as it is kept, shown and told."""
 
+import logging
 from datetime import timedelta
 
-from odoo import api, fields, models
+import psycopg2
+import stripe
 
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+from .. import utils
 from ..const import PROVIDER_CODE
+
+_logger = logging.getLogger(__name__)
 
 # Without an event for as long, the regular check has Stripe send a probe: a rolled secret shows in
 # nothing else.
@@ -184,11 +192,23 @@ class PaymentProvider(models.Model):
         """Compare each connection with what Stripe says, and tell billing admins of trouble."""
         providers = self.search([('code', '=', PROVIDER_CODE)])
         for number, provider in enumerate(providers, start=1):
-            if provider._stripe_checkout_is_connected():
-                provider._stripe_checkout_check_health()
-                if provider._stripe_checkout_is_provable() and provider._stripe_checkout_is_quiet():
-                    provider._stripe_checkout_send_probe()
+            try:
+                provider._stripe_checkout_check_regularly()
+                self.env.flush_all()  # What another writer makes impossible fails here.
+            except (stripe.StripeError, UserError, psycopg2.OperationalError) as error:
+                self.env.cr.rollback()
+                _logger.warning(
+                    "Provider %s could not be checked: %s", provider.id, utils.redact(str(error))
+                )
             self.env['ir.cron']._commit_progress(1, remaining=len(providers) - number)
+
+    def _stripe_checkout_check_regularly(self):
+        """Check one connection, and send a probe where nothing has arrived lately."""
+        if not self._stripe_checkout_is_connected():
+            return
+        self._stripe_checkout_check_health()
+        if self._stripe_checkout_is_provable() and self._stripe_checkout_is_quiet():
+            self._stripe_checkout_send_probe(commit=True)
 
     def _stripe_checkout_is_provable(self):
         """Tell whether a probe can show more than what Stripe has answered already.

@@ -17,20 +17,29 @@ PROBE_AMOUNT = 20_000  # minor units
 
 PROBE_PATIENCE = timedelta(minutes=3)  # An event that took longer did not find its way.
 
+CLOCK_MARGIN = timedelta(seconds=5)  # between the hosts of one database
+
 
 class PaymentProvider(models.Model):
     _inherit = 'payment.provider'
 
     stripe_checkout_probed_at = fields.Datetime(string="Last Probe", readonly=True, copy=False)
 
-    def _stripe_checkout_send_probe(self):
+    def _stripe_checkout_send_probe(self, commit=False):
         """Have Stripe send an event, so that no client is needed to see whether events arrive.
 
         The event of the expired session proves the way from Stripe's endpoint to our ledger, and
         the session that clients can pay. Where Stripe refuses it, that is what is wrong.
+
+        :param bool commit: Whether to commit first, as a cron may.
         """
         send_probe = self._stripe_checkout_prepare_probe()
         self._stripe_checkout_note_probe()
+        # The event is here within the second, and may write the same row.
+        if commit:
+            self.env['ir.cron']._commit_progress()
+        else:
+            self.env.flush_all()
         try:
             send_probe()
         except stripe.StripeError as error:
@@ -91,7 +100,8 @@ class PaymentProvider(models.Model):
     def _stripe_checkout_note_probe(self):
         """Note that a probe was sent, and have the health checked once it should have arrived."""
         now = fields.Datetime.now()
-        self.stripe_checkout_probed_at = now
+        # The event may be stored by another host, and before Stripe answers us.
+        self.stripe_checkout_probed_at = self.env['stripe.event']._get_now() - CLOCK_MARGIN
         cron = self.env.ref(
             'payment_stripe_checkout.ir_cron_check_webhook', raise_if_not_found=False
         )

@@ -115,7 +115,8 @@ class PaymentProvider(models.Model):
         self.ensure_one()
         # Whoever is not alone waits here, before there is an endpoint that would be left over.
         self.env.cr.execute(
-            SQL("SELECT id FROM payment_provider WHERE id = %s FOR UPDATE", self.id)
+            # Not `FOR UPDATE`, which an event that is stored at that time would wait for.
+            SQL("SELECT id FROM payment_provider WHERE id = %s FOR NO KEY UPDATE", self.id)
         )
         database_uuid = self.env['ir.config_parameter'].sudo().get_param('database.uuid')
         client = self._stripe_checkout_get_client(secret_key)
@@ -199,19 +200,31 @@ class PaymentProvider(models.Model):
         return [secret for secret in secrets if secret]
 
     def _stripe_checkout_note_delivery_safely(self, secret):
-        """Note that an event arrived, whatever else writes the connection right now.
+        """Note that an event arrived, if it was signed with the current secret.
 
-        The event counts for more and is stored first; the note is made again after that, in a
-        transaction that sees what the other one has written.
+        Stripe waits for the answer to its event, which waits for nobody: where the connection is
+        written right now, the queue makes the note.
 
         :param str secret: The secret that the event was signed with.
         """
+        self.ensure_one()
+        if secret != self.stripe_checkout_webhook_secret:
+            return
+        if not self._stripe_checkout_prepare_delivery():
+            return
         try:
             with self.env.cr.savepoint():
-                self._stripe_checkout_note_delivery(secret)
+                self.env.cr.execute(
+                    SQL(
+                        "SELECT id FROM payment_provider WHERE id = %s FOR NO KEY UPDATE NOWAIT",
+                        self.id,
+                    ),
+                    log_exceptions=False,
+                )
+                self._stripe_checkout_note_delivery()
         except psycopg2.OperationalError:
-            self.env.cr.postcommit.add(
-                lambda: self._stripe_checkout_write_apart('_stripe_checkout_note_delivery', secret)
+            self.env['stripe.event'].sudo()._raise_internal(
+                self, 'odoo.webhook.delivered', {'endpoint': self.stripe_checkout_endpoint_id}
             )
 
     def _stripe_checkout_write_apart(self, method, *args):
@@ -230,23 +243,27 @@ class PaymentProvider(models.Model):
             except psycopg2.OperationalError:
                 _logger.info("The connection of provider %s is written elsewhere", self.id)
 
-    def _stripe_checkout_note_delivery(self, secret):
-        """Note that an event arrived, if it was signed with the current secret.
+    def _stripe_checkout_prepare_delivery(self):
+        """Prepare what an event that arrives changes: once after each registration or failure only.
 
-        Written once after each registration or failure only: all events share this row. The former
-        endpoint is not needed any more from here on; Stripe, who waits for the answer to its event,
-        is not kept waiting for that.
+        All events share this row.
 
-        :param str secret: The secret that the event was signed with.
+        :rtype: dict
         """
-        self.ensure_one()
-        if secret != self.stripe_checkout_webhook_secret:
-            return
         values = {}
         if not self.stripe_checkout_confirmed_at:
             values['stripe_checkout_confirmed_at'] = fields.Datetime.now()
         if self._stripe_checkout_is_cured_by_delivery():
             values.update(self._stripe_checkout_prepare_health(None, confirmed=True))
+        return values
+
+    def _stripe_checkout_note_delivery(self):
+        """Note that an event arrived that was signed with the current secret.
+
+        The former endpoint is not needed any more from here on; Stripe, who waits for the answer to
+        its event, is not kept waiting for that.
+        """
+        values = self._stripe_checkout_prepare_delivery()
         if values:
             self.write(values)
             self._stripe_checkout_follow_up_health()

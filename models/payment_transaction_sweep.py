@@ -3,10 +3,12 @@
 import logging
 from datetime import timedelta
 
+import psycopg2
 import stripe
 from psycopg2.extensions import TransactionRollbackError
 
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 from odoo.fields import Domain
 
 from .. import session_facts, utils
@@ -37,11 +39,13 @@ class PaymentTransaction(models.Model):
                 continue
             try:
                 is_done &= self._stripe_checkout_sweep_provider(provider)
-            except stripe.StripeError as error:
+            except (stripe.StripeError, UserError, psycopg2.OperationalError) as error:
                 self.env.cr.rollback()
                 _logger.warning(
                     "Provider %s could not be swept: %s", provider.id, utils.redact(str(error))
                 )  # The regular check of the webhook tells staff.
+                # Where another transaction was faster, all is done again, and now.
+                is_done &= not isinstance(error, TransactionRollbackError)
         if not is_done:
             self._stripe_checkout_sweep_on()
 

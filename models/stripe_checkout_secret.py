@@ -30,7 +30,8 @@ class StripeCheckoutSecret(models.Model):
         """
         # Whoever is not alone fails here, where the statement holds no secret.
         self.env.cr.execute(
-            SQL("SELECT id FROM payment_provider WHERE id = %s FOR UPDATE", provider.id)
+            # Not `FOR UPDATE`, which an event that is stored at that time would wait for.
+            SQL("SELECT id FROM payment_provider WHERE id = %s FOR NO KEY UPDATE", provider.id)
         )
         self.env.cr.execute(
             SQL(

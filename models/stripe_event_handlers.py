@@ -169,3 +169,9 @@ class StripeEvent(models.Model):
                 if tx.state == 'draft' and not tx._stripe_checkout_is_wanted():
                     tx._stripe_checkout_retire()
             event.transaction_id = (claims.transaction_id | known)[:1]
+
+    def _handle_webhook_delivered(self):
+        """Note that an event arrived, which the webhook could not without waiting."""
+        provider = self.provider_id
+        if provider.stripe_checkout_endpoint_id in [event.payload['endpoint'] for event in self]:
+            provider._stripe_checkout_note_delivery()

@@ -1,3 +1,4 @@
+import re
 from datetime import datetime, timedelta
 
 from freezegun import freeze_time
@@ -239,7 +240,17 @@ class TestConnect(StripeCheckoutCommon):
 
     def test_sixteen_endpoints_at_most(self):
         client = self.provider._stripe_checkout_get_client()
-        for number in range(15):
+        ours = {'url': f'{self.base_url()}/payment/stripe_checkout/webhook/0'}
+        database_uuid = self.env['ir.config_parameter'].sudo().get_param('database.uuid')
+        of_database, of_another = [
+            client.v1.webhook_endpoints.create({
+                **ours,
+                'enabled_events': ['charge.succeeded'],
+                'metadata': {const.METADATA_DATABASE: uuid},
+            }).id
+            for uuid in (database_uuid, 'another')
+        ]
+        for number in range(13):
             client.v1.webhook_endpoints.create({
                 'url': f'https://example.com/{number}',
                 'enabled_events': ['charge.succeeded'],
@@ -248,6 +259,15 @@ class TestConnect(StripeCheckoutCommon):
             UserError, "16 webhook endpoints.*free to go.*\n.*stripe_checkout/webhook"
         )
         self.assertEqual(len(client.v1.webhook_endpoints.list({'limit': 100}).data), 16)
+        message = self.provider._stripe_checkout_describe_full(client)
+        marks = {
+            self.provider.stripe_checkout_endpoint_id: 'enabled  (in use here)',
+            of_database: 'enabled  (of this database)',
+            of_another: 'enabled',
+        }
+        for endpoint_id, mark in marks.items():
+            self.assertRegex(message, rf'(?m)^{endpoint_id}  \S+  {re.escape(mark)}$')
+        self.assertNotIn('example.com', message, "What else uses the account is not ours to list")
 
     def test_live_key_never_leaves_for_another_host(self):
         client = self.provider._stripe_checkout_get_client('sk_live_12345678')

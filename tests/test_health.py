@@ -16,6 +16,12 @@ from .health_common import CONTROLLER, PROBE, HealthCommon
 class TestHealth(HealthCommon):
     """What is wrong shows with its reason, and only an event that arrives says that all is well."""
 
+    def test_regular_check_comes_within_the_hour(self):
+        cron = self.env.ref('payment_stripe_checkout.ir_cron_check_webhook')
+        self.assertTrue(cron.active)
+        interval = timedelta(**{cron.interval_type: cron.interval_number})
+        self.assertLessEqual(interval, timedelta(hours=1))
+
     # === CONFIRMED BY AN EVENT ALONE === #
 
     def test_connecting_is_confirmed_by_the_probes_event(self):
@@ -253,6 +259,15 @@ class TestHealth(HealthCommon):
         self.check(minutes=10)
         self.assert_health('confirmed')
         self.assertEqual(self.managed.stripe_checkout_undelivered_count, 0)
+
+    def test_event_that_is_here_before_stripe_answers(self):
+        """It is stored by another host, whose clock need not be ours."""
+        self.check(minutes=25)
+        sent = datetime.now() + timedelta(minutes=25)
+        with freeze_time(sent - timedelta(seconds=2)):
+            self.deliver()
+        self.check(minutes=30)
+        self.assert_health('confirmed')
 
     def test_two_todos_never(self):
         self.client_api.v1.webhook_endpoints.delete(self.endpoint_id)

@@ -1,5 +1,8 @@
 """Events that come again, come twice, come all at once, or cannot be processed."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from ...devtools import databases
@@ -18,6 +21,7 @@ from .waiting import wait_until
 pytest_plugins = [f'{__package__}.fixtures']
 
 BURST = 30
+ANSWER_TIME = 1.0  # seconds in which each event is answered
 
 
 def test_same_event_again_and_again(site):
@@ -34,6 +38,7 @@ def test_same_event_again_and_again(site):
     wait_paid(site, invoice)
     attempts += site.stripe.deliveries.repeat(event_id, times=10, parallel=1)
     assert [attempt.status for attempt in attempts] == [200] * 18
+    assert max(attempt.seconds for attempt in attempts) < ANSWER_TIME
     wait_queue_empty(site)
     (event,) = get_events(site, session['id'])
     assert (event['event_id'], event['state']) == (event_id, 'done')
@@ -41,7 +46,7 @@ def test_same_event_again_and_again(site):
 
 
 def test_event_that_arrives_while_the_connection_is_written(site):
-    """Catches a webhook that stays unconfirmed because its first event met another writer."""
+    """Catches a first event that waits for another writer, or confirms nothing because of it."""
     ensure_connected(site)
     site.stripe.deliveries.hold()
     call_action(site, 'action_stripe_checkout_retry_webhook')
@@ -52,9 +57,31 @@ def test_event_that_arrives_while_the_connection_is_written(site):
             "UPDATE payment_provider SET write_date = write_date WHERE id = %s",
             [get_connection(site)['id']],
         )
-        site.stripe.deliveries.release()
-        wait_until(site.count_waiting, "the event waits for the connection's row")
+        attempts = site.stripe.deliveries.release()
+        assert {attempt.status for attempt in attempts} == {200}
+        assert max(attempt.seconds for attempt in attempts) < ANSWER_TIME
+        wait_health(site, 'pending')
         cr.execute("COMMIT")
+    wait_health(site, 'confirmed')
+
+
+def test_event_that_arrives_while_the_webhook_is_registered_anew(site):
+    """Catches an event that waits for Stripe's answers to somebody who presses Retry."""
+    ensure_connected(site)
+    site.stripe.deliveries.hold()
+    site.stripe.pay(open_session(site.stripe, site.staff.create_invoice().url)['id'])
+    site.stripe.faults.next(1, 'slow', path='/v1/events', seconds=4)
+    with ThreadPoolExecutor() as pool:
+        pressed = pool.submit(call_action, site, 'action_stripe_checkout_retry_webhook')
+        wait_until(
+            lambda: site.stripe.calls.matching('POST', '/v1/webhook_endpoints'), "it registers"
+        )
+        time.sleep(1)  # Its secret is written, and Stripe is slow to list the events.
+        assert not pressed.done()
+        attempts = site.stripe.deliveries.release()
+        assert not pressed.done()
+    assert {attempt.status for attempt in attempts} == {200}
+    assert max(attempt.seconds for attempt in attempts) < ANSWER_TIME
     wait_health(site, 'confirmed')
 
 

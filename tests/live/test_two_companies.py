@@ -1,10 +1,12 @@
 """Two companies with two Stripe accounts: nothing of one works for the other."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
 
+from ...devtools import databases
 from .books import get_invoice, get_payments, wait_paid
 from .client import get, open_session
 from .staff import Refused, Staff
@@ -192,3 +194,55 @@ def test_staff_of_the_other_company(companies):
         ]
         report = other.staff.call('stripe.checkout.report', 'search_read', [], ['company_id'])
         assert {row['company_id'][0] for row in report} == {other.id}
+
+
+def test_connection_that_is_written_stops_the_check_of_no_other(site, companies):
+    """Catches a check of the webhooks that ends where one connection is written meanwhile."""
+    first, second = companies
+
+    def is_checked():
+        (row,) = site.query(
+            "SELECT stripe_checkout_checked_at > %s AS later FROM payment_provider WHERE id = %s",
+            started,
+            second.provider['id'],
+        )
+        return row['later']
+
+    (clock,) = site.query("SELECT now() AT TIME ZONE 'UTC' AS now")
+    started = clock['now']
+    with (
+        databases.cursor(site.runtime, site.database) as cr,
+        ThreadPoolExecutor() as pool,
+    ):
+        cr.execute("BEGIN")
+        cr.execute(
+            "UPDATE payment_provider SET write_date = write_date WHERE id = %s",
+            [first.provider['id']],
+        )
+        checked = pool.submit(site.run_cron, 'ir_cron_check_webhook')
+        wait_until(site.count_waiting, "the check waits for the connection")
+        cr.execute("COMMIT")
+        checked.result()
+    wait_until(is_checked, "the other company is checked")
+
+
+def test_disconnection_that_fails_stops_the_sweep_of_no_other(site, companies):
+    """Catches a sweep that ends where Stripe does not let one company disconnect."""
+    first, second = companies
+    invoice = second.staff.create_invoice()
+    session = open_session(site.stripe, invoice.url)
+    site.stripe.deliveries.hold()
+    site.stripe.pay(session['id'])
+    site.execute(
+        "UPDATE payment_transaction SET create_date = create_date - interval '1 hour'"
+        " WHERE stripe_checkout_session_id = %s",
+        session['id'],
+    )
+    disconnecting = "UPDATE payment_provider SET stripe_checkout_disconnecting = %s WHERE id = %s"
+    site.execute(disconnecting, True, first.provider['id'])
+    site.stripe.faults.next(100, '500', path='/v1/webhook_endpoints/*', method='DELETE')
+    site.run_cron('ir_cron_sweep')
+    wait_paid(site, invoice)
+    assert first.provider['webhook_secret'], "Connected until it can be disconnected"
+    site.stripe.faults.clear()
+    site.execute(disconnecting, False, first.provider['id'])
