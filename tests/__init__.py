@@ -12,6 +12,7 @@ from . import (
     test_connect,
     test_debits_on_balance,
     test_disconnect,
+    test_discount,
     test_disputes,
     test_done_page,
     test_edition,

@@ -190,10 +190,11 @@ class TestBranches(BranchCommon):
     # === GIVEN BACK === #
 
     def test_refund_from_odoo_by_staff_of_the_branch(self):
-        self.authenticate('branch_staff', 'branch_staff-password')
         for contact in self.each_contact():
+            self.authenticate(None, None)
             payment = self.assert_of_branch(self.pay(partner_id=contact.id))
             self.feed()
+            self.authenticate('branch_staff', 'branch_staff-password')
             wizard = self.call_kw(
                 'payment.refund.wizard',
                 'create',

@@ -203,6 +203,14 @@ class TestSettlement(StripeCheckoutCommon):
         invoice = self.create_invoice(12.345, currency_id=dinar.id)
         self.assertEqual(invoice.amount_residual, 12.345)
         self.assertFalse(invoice.with_user(self.billing_admin).stripe_checkout_url)
+        for name in ('JPY', 'ISK', 'UGX'):
+            with self.subTest(name):
+                currency = dinar.search([('name', '=', name)])
+                # Stripe has no smaller unit of it, whatever Odoo is told.
+                currency.write({'active': True, 'rounding': 0.01})
+                invoice = self.create_invoice(5000.5, currency_id=currency.id)
+                self.assertEqual(invoice.amount_residual, 5000.5)
+                self.assertFalse(invoice.with_user(self.billing_admin).stripe_checkout_url)
 
     # === ROUNDING AND TAXES ON PAYMENT === #
 
@@ -254,6 +262,19 @@ class TestSettlement(StripeCheckoutCommon):
         self.assertEqual(entry.state, 'posted')
         waited = entry.line_ids.filtered(lambda line: line.account_id == waiting and line.debit)
         self.assertEqual(waited.mapped('debit'), [10])
+        # Part by part, the tax of each part.
+        second = invoice.copy({'invoice_date': invoice.invoice_date})
+        second.action_post()
+        for amount, tax_so_far in ((44, 4), (66, 10)):
+            link = self.env['stripe.payment.link']._get_or_create_for_amount(second, amount)
+            response = self.url_open(link._get_path(), allow_redirects=False)
+            self.settle(second, self.get_session(response.headers['Location']))
+            entries = self.env['account.move'].search([
+                ('tax_cash_basis_origin_move_id', '=', second.id)
+            ])
+            waited = entries.line_ids.filtered(lambda line: line.account_id == waiting)
+            self.assertAlmostEqual(sum(waited.mapped('debit')), tax_so_far)
+        self.assertEqual(second.payment_state, 'paid')
 
     # === FOUND FROM EITHER SIDE === #
 

@@ -1,0 +1,150 @@
+from datetime import datetime, timedelta
+
+from freezegun import freeze_time
+
+from odoo import fields
+from odoo.fields import Command
+from odoo.tests import tagged
+
+from .common import StripeCheckoutCommon
+
+FIRST_DAY = datetime(2031, 3, 1, 12, 0)
+
+
+@tagged('post_install', '-at_install')
+class TestDiscount(StripeCheckoutCommon):
+    """An early-payment discount is booked as Odoo's own Register Payment books it."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.taxes = cls.env['account.tax'].create([
+            {
+                'name': f'{rate} %',
+                'amount': rate,
+                'type_tax_use': 'sale',
+                'company_id': cls.company.id,
+                'country_id': cls.company.account_fiscal_country_id.id,
+            }
+            for rate in (7, 19)
+        ])
+
+    def create_term(self, computation):
+        return self.env['account.payment.term'].create({
+            'name': f'2 % within 10 days, {computation}',
+            'early_discount': True,
+            'discount_percentage': 2,
+            'discount_days': 10,
+            'early_pay_discount_computation': computation,
+            'line_ids': [Command.create({'value': 'percent', 'value_amount': 100, 'nb_days': 30})],
+        })
+
+    def create_discounted(self, computation='included', **values):
+        """Create an invoice with two taxes and a line that has both."""
+        lines = ((100, self.taxes[0]), (333.33, self.taxes[1]), (50, self.taxes))
+        return self.create_invoice(
+            invoice_payment_term_id=self.create_term(computation).id,
+            invoice_line_ids=[
+                Command.create({
+                    'name': "Services",
+                    'price_unit': price,
+                    'tax_ids': [Command.set(taxes.ids)],
+                })
+                for price, taxes in lines
+            ],
+            **{'invoice_date': fields.Date.today(), **values},
+        )
+
+    def process(self, deliveries=None):
+        """Deliver events and work them off; by the database's clock the future is not due yet."""
+        self.deliver(deliveries)
+        self.env['stripe.event'].sudo().search([]).next_attempt_at = datetime(2026, 1, 1)
+        self.run_queue()
+
+    def describe(self, payment):
+        """Return the journal items of a payment but for that of the money, in any order."""
+        return sorted(
+            (
+                item.account_id.code,
+                item.amount_currency,
+                item.balance,
+                item.tax_line_id.name or '',
+                item.tax_ids.mapped('name'),
+                item.tax_tag_ids.ids,
+                item.reconciled,
+            )
+            for item in payment.move_id.line_ids
+            if item.account_id.account_type not in ('asset_cash', 'asset_current')
+        )
+
+    def test_as_odoo_books_it(self):
+        euro = self.setup_other_currency('EUR', rates=[('2020-01-01', 2.0)])
+        for computation in ('included', 'excluded', 'mixed'):
+            for currency in (self.company.currency_id, euro):
+                with self.subTest(computation, currency=currency.name):
+                    values = {'computation': computation, 'currency_id': currency.id}
+                    invoice, twin = (self.create_discounted(**values) for _twin in range(2))
+                    self.stripe.pay(self.open_link(invoice)['id'])
+                    self.process()
+                    self.env['account.payment.register'].with_context(
+                        active_model='account.move', active_ids=twin.ids
+                    ).create({})._create_payments()
+                    self.assertEqual((invoice + twin).mapped('payment_state'), ['paid', 'paid'])
+                    ours, odoos = map(self.get_payments, (invoice, twin))
+                    self.assertEqual(ours.amount, odoos.amount)
+                    self.assertEqual(self.describe(ours), self.describe(odoos))
+                    self.assertGreater(len(ours.move_id.line_ids), 2)
+
+    def test_day_of_the_client_at_the_border(self):
+        """The last day of the discount is over when it is over where payments are booked."""
+        end = datetime(2031, 3, 11, 23, 0)  # The tenth day, an hour before midnight.
+        for time_zone in ('UTC', 'America/Los_Angeles'):
+            with self.subTest(time_zone):
+                self.provider.stripe_checkout_tz = time_zone
+                with freeze_time(end):
+                    invoice = self.create_discounted(invoice_date=FIRST_DAY.date())
+                    session = self.open_link(invoice)
+                    discounted = invoice._stripe_checkout_get_due()
+                    self.assertLess(session['amount_total'], round(invoice.amount_total * 100))
+                    self.stripe.pay(session['id'])
+                    deliveries = self.stripe.deliveries.pop_all()
+                with freeze_time(end + timedelta(days=3)):  # The event comes late.
+                    self.process(deliveries)
+                self.assertEqual(self.get_payments(invoice).amount, discounted)
+                self.assertEqual(invoice.payment_state, 'paid')
+        self.provider.stripe_checkout_tz = 'Asia/Tokyo'  # Where it is the eleventh day already.
+        with freeze_time(end):
+            invoice = self.create_discounted(invoice_date=FIRST_DAY.date())
+            session = self.open_link(invoice)
+            self.assertEqual(session['amount_total'], round(invoice.amount_total * 100))
+
+    def test_paid_a_minute_too_late(self):
+        """Asked for in time, paid after midnight: the invoice stays open by the discount."""
+        self.provider.stripe_checkout_tz = 'UTC'
+        with freeze_time(datetime(2031, 3, 11, 23, 30)):
+            invoice = self.create_discounted(invoice_date=FIRST_DAY.date())
+            session = self.open_link(invoice)
+            discount = invoice._stripe_checkout_get_discount()
+        with freeze_time(datetime(2031, 3, 12, 0, 1)):
+            self.stripe.pay(session['id'])
+            self.process()
+        self.assertRecordValues(
+            invoice, [{'payment_state': 'partial', 'amount_residual': discount}]
+        )
+        self.assertEqual(len(self.get_payments(invoice).move_id.line_ids), 2)
+
+    def test_one_of_several_invoices(self):
+        discounted, plain = self.create_discounted(), self.create_invoice(40)
+        link = self.env['stripe.payment.link']._get_or_create_for_all(discounted + plain)
+        expected = discounted._stripe_checkout_get_due() + 40
+        response = self.url_open(link._get_path(), allow_redirects=False)
+        session = self.get_session(response.headers['Location'])
+        self.assertEqual(session['amount_total'], round(expected * 100))
+        self.stripe.pay(session['id'])
+        self.process()
+        self.assertEqual((discounted + plain).mapped('payment_state'), ['paid', 'paid'])
+        payment = self.get_payments(plain)
+        self.assertEqual(payment, self.get_payments(discounted))
+        taxes = payment.move_id.line_ids.tax_line_id
+        self.assertEqual(taxes, self.taxes, "Every tax of it")
+        self.assertFalse(payment.stripe_checkout_credit)
