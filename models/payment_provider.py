@@ -4,11 +4,19 @@ import os
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError
-from odoo.tools import config
+from odoo.tools import config, html2plaintext
 
 from ..const import PROVIDER_CODE
 
 _logger = logging.getLogger(__name__)
+
+# Where Odoo keeps what it tells the payer of a transaction in a state.
+STATUS_MESSAGES = {
+    'pending': 'pending_msg',
+    'authorized': 'auth_msg',
+    'done': 'done_msg',
+    'cancel': 'cancel_msg',
+}
 
 EDITIONS = ('enterprise', 'community')
 
@@ -122,6 +130,20 @@ class PaymentProvider(models.Model):
             ])
             provider.journal_id = lines.journal_id[:1] or provider._stripe_checkout_find_journal()
         return res
+
+    def _get_status_message(self, status):
+        """Override of `payment` to speak the client's language in every company.
+
+        Odoo stores its words with each provider, and translates them for the first one alone. Words
+        that staff have written stay theirs.
+        """
+        message = super()._get_status_message(status)
+        name = STATUS_MESSAGES.get(status)
+        if self.code != PROVIDER_CODE or not name:
+            return message
+        get_default = self._fields[name].default
+        is_untouched = html2plaintext(message) == get_default(self.with_context(lang='en_US'))
+        return get_default(self) if is_untouched else message
 
     # === ACCESS === #
 

@@ -54,6 +54,21 @@ class TestPaymentForm(StripeCheckoutCommon):
         self.run_queue()
         self.assertEqual(self.get_payments(invoice), payment)
 
+    def test_status_is_told_in_the_clients_language_in_every_company(self):
+        langs = self.env['res.lang'].with_context(active_test=False)
+        self.env['base.language.install'].create({
+            'lang_ids': [Command.set(langs.search([('code', '=', 'de_DE')]).ids)],
+        }).lang_install()
+        german = self.provider.with_context(lang='de_DE')
+        first = self.env.ref('payment_stripe_checkout.payment_provider_stripe_checkout')
+        self.assertNotEqual(self.provider, first, "One that was made for another company")
+        self.assertEqual(german._get_status_message('done'), "Ihre Zahlung wurde verarbeitet.")
+        english = self.provider.with_context(lang='en_US')
+        self.assertIn("Your payment has been cancelled.", english._get_status_message('cancel'))
+        self.provider.done_msg = "Cheers"
+        self.assertIn("Cheers", german._get_status_message('done'))
+        self.assertFalse(german._get_status_message('draft'))
+
     def assert_refused(self, invoice, amount=None):
         """Check that the form is refused, and that nothing more can be paid at Stripe by it."""
         sessions = self.get_sessions()
