@@ -73,6 +73,11 @@ class TestPortal(StripeCheckoutCommon):
         self.assertEqual(len(odoos), 1)
         self.assertIn("other ways", odoos[0].text_content())
 
+    def test_odoos_form_does_not_open_where_it_offers_no_other_way(self):
+        url = f'{self.create_invoice(100).get_portal_url()}&payment=True'
+        page = html.fromstring(self.url_open(url).content)
+        self.assertEqual(page.xpath("//div[@id='portal_pay']/@data-payment"), [])
+
     def test_button_and_link_share_the_session(self):
         invoice = self.create_invoice(100)
         session = self.open_link(invoice)
