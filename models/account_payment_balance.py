@@ -51,9 +51,11 @@ class AccountPayment(models.Model):
                 ACTIVITY_TYPE,
                 summary=self.env._("Payment not on the Stripe balance"),
                 note=self.env._(
-                    "%(amount)s is booked, and after a day Stripe shows no movement of its balance "
-                    "for %(id)s. Look it up in the Stripe Dashboard.",
+                    "%(amount)s (%(memo)s) is booked, and after a day Stripe shows no movement of "
+                    "its balance for %(id)s. Look it up in the Stripe Dashboard; if the money "
+                    "never came, reverse the entry of the payment.",
                     amount=payment.currency_id.format(payment.amount),
+                    memo=payment.memo or payment.name,
                     id=payment.stripe_checkout_payment_intent or payment.stripe_checkout_refund_id,
                 ),
                 user_id=provider._stripe_checkout_get_follow_up_user(payment.company_id).id,

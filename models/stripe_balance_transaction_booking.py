@@ -102,12 +102,7 @@ class StripeBalanceTransaction(models.Model):
                 ('company_id', 'child_of', rows.company_id.ids),
             ])
         }
-        known = set(
-            self
-            .env['payment.transaction']
-            .search([('stripe_checkout_payment_intent', 'in', rows.mapped('payment_intent'))])
-            .mapped('stripe_checkout_payment_intent')
-        )
+        known = rows._find_our_intents()
         for row in rows:
             is_refund = row.kind in ('refund', 'refund_failure')
             found = by_refund.get(row.source_id) if is_refund else by_intent.get(row.payment_intent)
@@ -118,6 +113,28 @@ class StripeBalanceTransaction(models.Model):
                 row.write(values)
             if row.kind == 'capture' and found:
                 row._complete_payment()
+
+    def _find_our_intents(self):
+        """Find which PaymentIntents of the movements are ours.
+
+        Refunds and disputes bear nothing of ours. Before their payment is settled, its charge on
+        the balance tells alone, which bears our metadata.
+
+        :rtype: set[str]
+        """
+        intents = [intent for intent in self.mapped('payment_intent') if intent]
+        transactions = self.env['payment.transaction'].search([
+            ('stripe_checkout_payment_intent', 'in', intents)
+        ])
+        captures = self.search([
+            ('provider_id', 'in', self.provider_id.ids),
+            ('payment_intent', 'in', intents),
+            ('is_ours', '=', True),
+        ])
+        return {
+            *transactions.mapped('stripe_checkout_payment_intent'),
+            *captures.mapped('payment_intent'),
+        }
 
     def _complete_payment(self):
         """Fill in on the payment what only the charge tells."""
@@ -216,6 +233,8 @@ class StripeBalanceTransaction(models.Model):
                 self.journal_id = move.journal_id
                 day = move.date
                 lines += self._prepare_difference(move)
+        elif self.kind == 'dispute' and self.is_ours and not (self.payment_id or self._is_void()):
+            return None
         else:
             move = self.env['account.move']
         if not move and self.amount:

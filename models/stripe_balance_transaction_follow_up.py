@@ -134,6 +134,19 @@ class StripeBalanceTransaction(models.Model):
             user_id=self.provider_id._stripe_checkout_get_follow_up_user().id,
         )
 
+    def _get_invoice_names(self):
+        """Return the invoices that a movement of ours is about, in words.
+
+        :rtype: str
+        """
+        self.ensure_one()
+        transactions = self.env['payment.transaction'].search([
+            ('provider_id', '=', self.provider_id.id),
+            ('stripe_checkout_payment_intent', '=', self.payment_intent or ''),
+        ])
+        names = transactions.invoice_ids.mapped('display_name')
+        return ', '.join(names) or self.env._("no known invoice")
+
     def _schedule_classification(self, lines):
         """Leave the to-do of a movement that only a person can explain.
 
@@ -177,11 +190,13 @@ class StripeBalanceTransaction(models.Model):
             row._schedule(
                 self.env._("Movement not booked"),
                 self.env._(
-                    "%(amount)s moved on Stripe's balance (%(label)s, %(id)s) and could not be "
-                    "booked: %(error)s",
+                    "%(amount)s moved on Stripe's balance (%(label)s, %(id)s, %(invoices)s) and "
+                    "could not be booked: %(error)s It is tried again by itself. Mend the cause, "
+                    "or look for failed events in the event log.",
                     amount=row.currency_id.format(row.amount),
                     label=row.description or row.type,
                     id=row.stripe_id,
+                    invoices=row._get_invoice_names(),
                     error=row.error or self.env._("its payment is not in the books."),
                 ),
             )

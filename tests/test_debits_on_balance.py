@@ -45,7 +45,9 @@ class TestDebitsOnBalance(BalanceCommon):
         self.assertFalse(row.activity_ids, "Nothing is wrong")
         with freeze_time(datetime.now() + timedelta(days=7)):
             self.feed()
-        self.assertTrue(row.activity_ids, "It should long have been paid")
+        [todo] = row.activity_ids  # It should long have been paid.
+        for text in ("100.00", invoice.name, "event log"):
+            self.assertIn(text, todo.note)
 
     def test_paid(self):
         invoice, session = self.begin()

@@ -233,8 +233,8 @@ class TestFeed(BalanceCommon):
             self.feed()
             self.feed()
         [todo] = payment.activity_ids
-        self.assertIn('100.00', todo.note)
-        self.assertIn(payment.stripe_checkout_payment_intent, todo.note)
+        for text in ('100.00', invoice.name, payment.stripe_checkout_payment_intent, 'reverse'):
+            self.assertIn(text, todo.note)
         self.stripe.make_balance_transactions()
         self.feed()
         self.feed()

@@ -59,6 +59,25 @@ class TestFeedBooking(BalanceCommon):
         self.assertEqual(self.get_balance(), 96.8)
         self.assert_ties()
 
+    def test_refund_and_dispute_before_their_payment(self):
+        """Nothing of ours is taken for somebody else's while its payment is on its way here."""
+        invoices = [self.create_invoice(amount) for amount in (100, 50)]
+        sessions = [self.open_link(invoice)['id'] for invoice in invoices]
+        for session in sessions:
+            self.stripe.pay(session)
+        self.stripe.refund(sessions[0], 4000)
+        self.stripe.dispute(sessions[1])
+        self.feed()
+        self.assertEqual(set(self.get_rows().mapped('state')), {'pending'})
+        self.settle()
+        self.env['stripe.event'].sudo().search([('state', '=', 'failed')]).action_retry()
+        self.run_queue()
+        self.feed()
+        self.assertEqual(set(self.get_rows().mapped('state')), {'booked'})
+        self.assertEqual(self.get_balance(self.provider.stripe_checkout_dispute_account_id), 50)
+        self.assertEqual(self.get_balance(self.provider.stripe_checkout_classify_account_id), 0)
+        self.assert_ties()
+
     def test_dispute_won(self):
         invoice = self.pay(100)
         made = self.stripe.dispute(invoice.transaction_ids.stripe_checkout_session_id)
