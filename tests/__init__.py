@@ -41,6 +41,7 @@ from . import (
     test_portal_invoice,
     test_portal_list,
     test_queue,
+    test_random_histories,
     test_rebuild,
     test_refunds,
     test_reminder_days,
