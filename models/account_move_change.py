@@ -17,6 +17,15 @@ class AccountMove(models.Model):
             self._stripe_checkout_get_paid_transactions()._stripe_checkout_follow_up_credit()
         return res
 
+    def _post(self, soft=True):
+        """Override of `account` to leave a to-do for what was paid of an invoice posted again.
+
+        Taking it back to draft took the payment off it, and Odoo does not match the two again.
+        """
+        posted = super()._post(soft=soft)
+        posted._stripe_checkout_get_paid_transactions()._stripe_checkout_follow_up_credit()
+        return posted
+
     def unlink(self):
         """Override of `account` to leave a to-do for what was paid of a deleted invoice."""
         transactions = self._stripe_checkout_get_paid_transactions()

@@ -102,6 +102,19 @@ class PaymentProvider(models.Model):
         self._stripe_checkout_post_to_clearing(journal)
         self._stripe_checkout_ensure_accounts()
         self._stripe_checkout_wake_feed()
+        self._stripe_checkout_retry_events()
+
+    def _stripe_checkout_retry_events(self):
+        """Have the queue try again at once what failed, mostly for want of a key that works."""
+        self.ensure_one()
+        events_sudo = self.env['stripe.event'].sudo()
+        waiting = events_sudo.search([
+            ('provider_id', '=', self.id),
+            ('state', 'in', ('pending', 'failed')),
+        ])
+        # What a worker holds is being tried right now.
+        waiting.try_lock_for_update().next_attempt_at = events_sudo._get_now()
+        events_sudo._wake_queue()
 
     def _stripe_checkout_check_edition(self):
         """Refuse what the community edition does not include.

@@ -95,6 +95,20 @@ class TestInbox(StripeCheckoutCommon):
 
     # === OUTSIDE OF STRIPE === #
 
+    def test_invoice_edited_after_it_was_paid(self):
+        invoice = self.create_invoice(100)
+        self.stripe.pay(self.open_link(invoice)['id'])
+        self.deliver()
+        self.run_queue()
+        payment = invoice.transaction_ids.payment_id
+        self.assertFalse(self.get_todos(payment))
+        invoice.button_draft()
+        invoice.invoice_line_ids.price_unit = 60
+        invoice.action_post()
+        self.assertEqual(invoice.payment_state, 'not_paid', "Odoo matches nothing by itself")
+        self.assertEqual(self.get_inbox(), payment)
+        self.assertIn("100.00", self.get_todos(payment).note)
+
     def test_received_by_is_kept_and_shown(self):
         for edition in ('enterprise', 'community'):
             self.env['ir.config_parameter'].sudo().set_param(

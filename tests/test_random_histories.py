@@ -139,6 +139,10 @@ class TestRandomHistories(BalanceCommon):
             self.assert_books(history)
             self.assert_todos(history)
 
+    def test_debit_that_fails_after_it_was_settled(self):
+        steps = ('visit', 'pay_by_debit', 'settle_debit', 'fail_debit')
+        self.play([(step, 0) for step in steps])
+
     @mute_logger(QUEUE)
     def test_random_histories(self):
         @settings(

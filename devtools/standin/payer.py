@@ -106,6 +106,8 @@ class Payer:
                 raise CheckoutError("Of this debit, money went back already.")
             if payment.charge["status"] == "failed":
                 raise CheckoutError("This debit has failed already.")
+            if payment.charge["balance_transaction"] is None:  # What had come in has its movement.
+                self.world.bookkeeping.book_now(account, payment.charge)
             payment.fail(code)
             return session
 

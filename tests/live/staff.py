@@ -97,6 +97,7 @@ class Staff:
                 'login': login,
                 'password': login,
                 'group_ids': [(6, 0, group_ids)],
+                'odoobot_state': 'disabled',  # Its chat window covers buttons on a phone.
                 **values,
             },
         )

@@ -1,6 +1,7 @@
 """What staff read of online payments, in a real browser."""
 
 import pytest
+from playwright.sync_api import expect
 
 from .back_office import EVENTS
 from .books import wait_paid
@@ -45,7 +46,7 @@ def test_analysis(site, history, open_browser, device, request):
     billing.look(f'analysis_pivot_{name}')
     billing.open(ANALYSIS, 'list')
     rows = billing.page.locator('.o_data_row')
-    assert rows.count() == 2
+    expect(rows).to_have_count(2)
     billing.look(f'analysis_list_{name}')
 
 
