@@ -6,6 +6,7 @@ arrive.
 """
 
 import json
+from ast import literal_eval
 from urllib.parse import urlsplit
 
 from lxml import html
@@ -56,14 +57,18 @@ class StripeCheckoutCommon(AccountTestInvoicingCommon, HttpCase):
 
     def connect(self, secret_key=None, publishable_key=None, user=None, company=None):
         """Connect through the wizard, as a billing admin does; return the provider in sudo mode."""
+        wizard = self.fill_in_keys(secret_key, publishable_key, user, company)
+        wizard.action_connect()
+        return self.get_provider(wizard.company_id)
+
+    def fill_in_keys(self, secret_key=None, publishable_key=None, user=None, company=None):
+        """Return the connect wizard with keys in it; those of the account if not given."""
         wizards = self.env['stripe.checkout.connect'].with_user(user or self.billing_admin)
-        wizard = wizards.create({
+        return wizards.create({
             'company_id': (company or self.company).id,
             'secret_key': secret_key or self.stripe.account.secret_key,
             'publishable_key': publishable_key or self.stripe.account.publishable_key,
         })
-        wizard.action_connect()
-        return self.get_provider(wizard.company_id)
 
     def confirm_webhook(self):
         """Deliver the event that connecting asks Stripe for, and leave no trace of it anywhere."""
@@ -103,10 +108,12 @@ class StripeCheckoutCommon(AccountTestInvoicingCommon, HttpCase):
 
     def create_invoice(self, amount=100.0, post=True, **values):
         """Create a customer invoice of one line without taxes."""
-        invoice = self.env['account.move'].create({
+        company_id = values.get('company_id', self.company.id)
+        invoices = self.env['account.move'].with_company(company_id)
+        invoice = invoices.create({
             'move_type': 'out_invoice',
             'partner_id': self.client.id,
-            'company_id': self.company.id,
+            'company_id': company_id,
             'invoice_line_ids': [
                 Command.create({
                     'name': "Managed services",
@@ -118,9 +125,63 @@ class StripeCheckoutCommon(AccountTestInvoicingCommon, HttpCase):
         })
         if post:
             invoice.action_post()
-        return invoice
+        return invoice.with_env(self.env)
+
+    @classmethod
+    def create_taxes(cls, *rates, **values):
+        """Create a sales tax for each rate, in percent."""
+        return cls.env['account.tax'].create([
+            {
+                'name': f'{rate} %',
+                'amount': rate,
+                'type_tax_use': 'sale',
+                'company_id': cls.company.id,
+                'country_id': cls.company.account_fiscal_country_id.id,
+                **values,
+            }
+            for rate in rates
+        ])
+
+    def create_tax_on_payment(self):
+        """Create a sales tax of 10 % that is owed once its invoice is paid."""
+        self.company.sudo().tax_exigibility = True
+        waiting = self.env['account.account'].create({
+            'name': "Tax waiting",
+            'code': 'TAXWAIT',
+            'account_type': 'liability_current',
+            'reconcile': True,
+        })
+        return self.create_taxes(
+            10, tax_exigibility='on_payment', cash_basis_transition_account_id=waiting.id
+        )
+
+    def get_inbox(self):
+        """Return the payments without a home, as a billing admin finds them."""
+        action = self.env.ref('payment_stripe_checkout.action_stripe_checkout_inbox')
+        payments = self.env['account.payment'].with_user(self.billing_admin)
+        return payments.search([
+            *literal_eval(action.domain),
+            ('company_id', '=', self.company.id),
+        ])
+
+    def get_todos(self, payment):
+        """Return the to-dos about a payment without a home."""
+        return payment.activity_search(['payment_stripe_checkout.mail_activity_type_credit'])
 
     # === CLIENT === #
+
+    def get_form_values(self, invoice, amount=None):
+        """Return what Odoo's payment form sends when the client submits it."""
+        return {
+            'provider_id': self.provider.id,
+            'payment_method_id': self.provider.payment_method_ids.id,
+            'token_id': None,
+            'amount': amount or invoice.amount_residual,
+            'flow': 'redirect',
+            'tokenization_requested': False,
+            'landing_route': invoice.get_portal_url(),
+            'access_token': invoice._portal_ensure_token(),
+        }
 
     def get_path(self, invoice):
         """Return the path of the invoice's payment link, read as staff read it."""

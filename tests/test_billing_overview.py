@@ -254,20 +254,7 @@ class TestBillingOverview(PortalCommon):
 
     def test_other_companies_stay_out(self):
         company = self.setup_other_company(name="Another company")['company']
-        foreign = (
-            self
-            .env['account.move']
-            .with_company(company)
-            .create({
-                'move_type': 'out_invoice',
-                'company_id': company.id,
-                'partner_id': self.client.id,
-                'invoice_line_ids': [
-                    (0, 0, {'name': "Elsewhere", 'price_unit': 10, 'tax_ids': False})
-                ],
-            })
-        )
-        foreign.action_post()
+        self.create_invoice(10, company_id=company.id)
         self.assertEqual(self.read_part(self.open_overview(), 'owed'), [])
 
     def test_strangers_have_to_log_in(self):

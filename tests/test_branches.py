@@ -112,16 +112,7 @@ class TestBranches(BranchCommon):
             invoice = self.create_invoice(company_id=self.branch.id, partner_id=contact.id)
             values = self.make_jsonrpc_request(
                 f'/invoice/transaction/{invoice.id}',
-                {
-                    'provider_id': self.provider.id,
-                    'payment_method_id': self.provider.payment_method_ids.id,
-                    'token_id': None,
-                    'amount': 100,
-                    'flow': 'redirect',
-                    'tokenization_requested': False,
-                    'landing_route': invoice.get_portal_url(),
-                    'access_token': invoice._portal_ensure_token(),
-                },
+                self.get_form_values(invoice),
             )
             self.assertTrue(values['redirect_form_html'])
             self.stripe.pay(self.get_session_id(invoice))

@@ -302,12 +302,7 @@ class TestConnect(StripeCheckoutCommon):
 
     def test_typed_keys_cannot_be_read_back(self):
         secret_key = self.stripe.account.secret_key
-        wizards = self.env['stripe.checkout.connect'].with_user(self.billing_admin)
-        wizard = wizards.create({
-            'company_id': self.company.id,
-            'secret_key': secret_key,
-            'publishable_key': self.stripe.account.publishable_key,
-        })
+        wizard = self.fill_in_keys(secret_key)
         wizard.invalidate_recordset()
         self.assertEqual(wizard.secret_key, f'sk_test_…{secret_key[-4:]}')
         self.assertNotIn(secret_key, str(wizard.read()))

@@ -18,16 +18,7 @@ class TestDiscount(StripeCheckoutCommon):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.taxes = cls.env['account.tax'].create([
-            {
-                'name': f'{rate} %',
-                'amount': rate,
-                'type_tax_use': 'sale',
-                'company_id': cls.company.id,
-                'country_id': cls.company.account_fiscal_country_id.id,
-            }
-            for rate in (7, 19)
-        ])
+        cls.taxes = cls.create_taxes(7, 19)
 
     def create_term(self, computation):
         return self.env['account.payment.term'].create({

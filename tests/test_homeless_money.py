@@ -1,5 +1,3 @@
-from ast import literal_eval
-
 from odoo import Command
 from odoo.exceptions import AccessError
 from odoo.tests import tagged
@@ -87,17 +85,6 @@ class TestHomelessMoney(StripeCheckoutCommon):
         self.run_queue()
 
     # === CHECKS === #
-
-    def get_inbox(self):
-        action = self.env.ref('payment_stripe_checkout.action_stripe_checkout_inbox')
-        payments = self.env['account.payment'].with_user(self.billing_admin)
-        return payments.search([
-            *literal_eval(action.domain),
-            ('company_id', '=', self.company.id),
-        ])
-
-    def get_todos(self, payment):
-        return payment.activity_search(['payment_stripe_checkout.mail_activity_type_credit'])
 
     def get_clearing(self):
         """Return what the books say that is on Stripe's balance, fees apart."""
@@ -241,24 +228,7 @@ class TestHomelessMoney(StripeCheckoutCommon):
         return invoice.sudo().transaction_ids.payment_id
 
     def test_no_cash_basis_journal(self):
-        self.company.sudo().tax_exigibility = True
-        tax = self.env['account.tax'].create({
-            'name': "On payment",
-            'amount': 10,
-            'type_tax_use': 'sale',
-            'company_id': self.company.id,
-            'country_id': self.company.account_fiscal_country_id.id,
-            'tax_exigibility': 'on_payment',
-            'cash_basis_transition_account_id': self
-            .env['account.account']
-            .create({
-                'name': "Tax waiting",
-                'code': 'TAXWAIT',
-                'account_type': 'liability_current',
-                'reconcile': True,
-            })
-            .id,
-        })
+        tax = self.create_tax_on_payment()
         invoice = self.create_invoice(
             invoice_line_ids=[
                 Command.create({

@@ -1,5 +1,3 @@
-from ast import literal_eval
-
 from odoo.exceptions import UserError
 from odoo.tests import Form, tagged
 
@@ -25,17 +23,6 @@ class TestInbox(StripeCheckoutCommon):
             active_model='account.move', active_ids=invoice.ids
         )
         return wizards.create(values)._create_payments()
-
-    def get_inbox(self):
-        action = self.env.ref('payment_stripe_checkout.action_stripe_checkout_inbox')
-        payments = self.env['account.payment'].with_user(self.billing_admin)
-        return payments.search([
-            *literal_eval(action.domain),
-            ('company_id', '=', self.company.id),
-        ])
-
-    def get_todos(self, payment):
-        return payment.activity_search(['payment_stripe_checkout.mail_activity_type_credit'])
 
     def test_waits_with_a_todo(self):
         payment = self.pay_twice()

@@ -91,12 +91,7 @@ class TestKeyDoctor(StripeCheckoutCommon):
     # === ANOTHER ACCOUNT === #
 
     def open_wizard(self, account):
-        wizards = self.env['stripe.checkout.connect'].with_user(self.billing_admin)
-        return wizards.create({
-            'company_id': self.company.id,
-            'secret_key': account.secret_key,
-            'publishable_key': account.publishable_key,
-        })
+        return self.fill_in_keys(account.secret_key, account.publishable_key)
 
     def start(self):
         """Leave an open session and a running debit; return their invoices and sessions."""

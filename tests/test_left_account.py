@@ -23,16 +23,7 @@ class TestLeftAccount(StripeCheckoutCommon):
             self.provider._stripe_checkout_leave_account()
             self.go_live(other)
         else:
-            wizard = (
-                self
-                .env['stripe.checkout.connect']
-                .with_user(self.billing_admin)
-                .create({
-                    'company_id': self.company.id,
-                    'secret_key': other.secret_key,
-                    'publishable_key': other.publishable_key,
-                })
-            )
+            wizard = self.fill_in_keys(other.secret_key, other.publishable_key)
             wizard.action_switch()
         return other
 

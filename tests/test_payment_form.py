@@ -18,19 +18,6 @@ SESSION = 'odoo.addons.payment_stripe_checkout.models.payment_transaction_sessio
 class TestPaymentForm(StripeCheckoutCommon):
     """Odoo's own payment form leads to the same sessions and the same bookings."""
 
-    def get_form_values(self, invoice, amount=None):
-        """Return what Odoo's payment form sends when the client submits it."""
-        return {
-            'provider_id': self.provider.id,
-            'payment_method_id': self.provider.payment_method_ids.id,
-            'token_id': None,
-            'amount': amount or invoice.amount_residual,
-            'flow': 'redirect',
-            'tokenization_requested': False,
-            'landing_route': invoice.get_portal_url(),
-            'access_token': invoice._portal_ensure_token(),
-        }
-
     def submit(self, invoice, amount=None):
         """Do what Odoo's payment form does when the client submits it."""
         return self.make_jsonrpc_request(

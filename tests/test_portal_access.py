@@ -48,16 +48,7 @@ class TestPortalAccess(PortalCommon):
             answer = self.url_open(
                 f'/invoice/transaction/{invoice.id}',
                 data=json.dumps({
-                    'params': {
-                        'provider_id': self.provider.id,
-                        'payment_method_id': self.provider.payment_method_ids.id,
-                        'token_id': None,
-                        'amount': 100,
-                        'flow': 'redirect',
-                        'tokenization_requested': False,
-                        'landing_route': '/my',
-                        'access_token': token,
-                    }
+                    'params': {**self.get_form_values(invoice), 'access_token': token}
                 }),
                 headers={'Content-Type': 'application/json'},
             )
@@ -125,18 +116,7 @@ class TestPortalAccess(PortalCommon):
     def test_two_companies(self):
         """A client of two of the companies sees both, each with its own balance."""
         company = self.setup_other_company(name="Another company")['company']
-        other = (
-            self
-            .env['account.move']
-            .with_company(company)
-            .create({
-                'move_type': 'out_invoice',
-                'company_id': company.id,
-                'partner_id': self.client.id,
-                'invoice_line_ids': [(0, 0, {'name': "Other", 'price_unit': 10, 'tax_ids': False})],
-            })
-        )
-        other.action_post()
+        other = self.create_invoice(10, company_id=company.id)
         self.env.flush_all()
         self.assertNotIn("Another company", self.url_open('/my/billing').text)
         self.portal_user.company_ids += company

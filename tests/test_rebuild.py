@@ -113,7 +113,7 @@ class TestRebuild(StripeCheckoutCommon):
         currency = self.invoice.currency_id
         name = currency.name
         self.forget(invoice=True)
-        currency.name = 'XXX'
+        currency.name = 'XTS'
         self.assertFalse(self.pay())
         event = self.env['stripe.event'].search([('type', '=', 'checkout.session.completed')])
         for _attempt in range(2):

@@ -36,23 +36,11 @@ class TestReminderDays(PortalCommon):
 
     def create_due(self, company):
         """Create an invoice that is due on June 15."""
-        invoice = (
-            self
-            .env['account.move']
-            .with_company(company)
-            .create({
-                'move_type': 'out_invoice',
-                'company_id': company.id,
-                'partner_id': self.client.id,
-                'invoice_date': date(2026, 5, 16),
-                'invoice_date_due': date(2026, 6, 15),
-                'invoice_line_ids': [
-                    Command.create({'name': "Services", 'price_unit': 100, 'tax_ids': False})
-                ],
-            })
+        return self.create_invoice(
+            company_id=company.id,
+            invoice_date=date(2026, 5, 16),
+            invoice_date_due=date(2026, 6, 15),
         )
-        invoice.action_post()
-        return invoice.with_env(self.env)
 
     def switch_on(self, *providers):
         for provider in providers:

@@ -24,16 +24,7 @@ class TestSettlement(StripeCheckoutCommon):
             'early_pay_discount_computation': 'included',
             'line_ids': [Command.create({'value': 'percent', 'value_amount': 100, 'nb_days': 30})],
         })
-        cls.taxes = cls.env['account.tax'].create([
-            {
-                'name': f'{rate} %',
-                'amount': rate,
-                'type_tax_use': 'sale',
-                'company_id': cls.company.id,
-                'country_id': cls.company.account_fiscal_country_id.id,
-            }
-            for rate in (10, 20)
-        ])
+        cls.taxes = cls.create_taxes(10, 20)
 
     def create_discounted(self, computation='included', **values):
         """Create an invoice of 100 + 10 % and 200 + 20 %: 350, with 2 % off within 10 days."""
@@ -229,22 +220,8 @@ class TestSettlement(StripeCheckoutCommon):
         self.assert_booked(invoice, 100)
 
     def test_taxes_on_payment(self):
-        self.company.sudo().tax_exigibility = True
-        waiting = self.env['account.account'].create({
-            'name': "Tax waiting",
-            'code': 'TAXWAIT',
-            'account_type': 'liability_current',
-            'reconcile': True,
-        })
-        tax = self.env['account.tax'].create({
-            'name': "On payment",
-            'amount': 10,
-            'type_tax_use': 'sale',
-            'company_id': self.company.id,
-            'country_id': self.company.account_fiscal_country_id.id,
-            'tax_exigibility': 'on_payment',
-            'cash_basis_transition_account_id': waiting.id,
-        })
+        tax = self.create_tax_on_payment()
+        waiting = tax.cash_basis_transition_account_id
         invoice = self.create_invoice(
             invoice_line_ids=[
                 Command.create({

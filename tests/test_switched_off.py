@@ -160,16 +160,7 @@ class TestSwitchedOff(StripeCheckoutCommon):
         session = self.open_link(invoice)
         self.disable()
         other = self.stripe.add_account()
-        wizard = (
-            self
-            .env['stripe.checkout.connect']
-            .with_user(self.billing_admin)
-            .create({
-                'company_id': self.company.id,
-                'secret_key': other.secret_key,
-                'publishable_key': other.publishable_key,
-            })
-        )
+        wizard = self.fill_in_keys(other.secret_key, other.publishable_key)
         wizard.action_connect()
         self.assertIn("closed: 1.", wizard.question)
         wizard.action_switch()

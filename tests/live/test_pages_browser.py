@@ -112,11 +112,7 @@ def test_several_by_one_link(site, visitor, device, request):
     """Catches a stranger who paid several invoices and finds no way back to them."""
     first = site.staff.create_invoice(100)
     second = site.staff.create_invoice(50, partner_id=first.partner_id)
-    visitor.log_in(_create_client(site, request, first))
-    page = visitor.page
-    page.goto(f'{site.url}/my/invoices')
-    for invoice in (first, second):
-        page.get_by_label(f'Choose invoice {invoice.name}').check()
+    page = _tick(site, visitor, request, first, second)
     page.locator('button[name=o_stripe_checkout_pay_ticked]').click()
     visitor.wait_for(site.stripe.url)
     page.context.clear_cookies()  # Whoever pays it was sent the address by the client.
@@ -134,11 +130,7 @@ def test_not_at_once(site, visitor, device, request):
     """Catches ticks that lead to one payment too large, or to a page without a way on."""
     first = site.staff.create_invoice(600_000)
     second = site.staff.create_invoice(700_000, partner_id=first.partner_id)
-    visitor.log_in(_create_client(site, request, first))
-    page = visitor.page
-    page.goto(f'{site.url}/my/invoices')
-    for invoice in (first, second):
-        page.get_by_label(f'Choose invoice {invoice.name}').check()
+    page = _tick(site, visitor, request, first, second)
     site.staff.call('account.move', 'action_toggle_block_payment', [second.id])
     page.locator('button[name=o_stripe_checkout_pay_ticked]').click()
     page.locator('#o_stripe_checkout_together').wait_for()
@@ -221,6 +213,16 @@ def test_without_javascript(site, make_visitor, screenshots):
     assert page.locator('[data-state=paid]').count() == 1
     assert get_invoice(site, invoice)['payment_state'] in ('paid', 'in_payment')
     assert len(get_sessions(site.stripe, invoice)) == 1
+
+
+def _tick(site, visitor, request, *invoices):
+    """Let the client of some invoices choose them in the portal's list; return the page."""
+    visitor.log_in(_create_client(site, request, invoices[0]))
+    page = visitor.page
+    page.goto(f'{site.url}/my/invoices')
+    for invoice in invoices:
+        page.get_by_label(f'Choose invoice {invoice.name}').check()
+    return page
 
 
 def _create_client(site, request, invoice):

@@ -46,13 +46,7 @@ def test_killed_between_answer_and_commit_at_pay(site, workers):
     site.ensure(workers)
     invoice = site.staff.create_invoice()
     site.stripe.faults.next(1, 'slow', seconds=2, **CREATE)
-    visitor = threading.Thread(target=_visit_in_vain, args=(invoice.url,))
-    visitor.start()
-    (lost,) = wait_until(lambda: get_sessions(site.stripe, invoice), "Stripe makes the session")
-    site.kill()
-    visitor.join()
-    (transaction,) = get_transactions(site, invoice)
-    assert (transaction['state'], transaction['session_id']) == ('draft', None)
+    lost = _kill_while_stripe_answers(site, invoice, _visit_in_vain, invoice.url)
 
     wait_until(lambda: get_create_calls(site.stripe)[0].status, "Stripe's late answer")
     site.start(workers)
@@ -115,13 +109,7 @@ def test_killed_at_pay_on_the_road_of_the_form(site):
     """Catches an invoice that is blocked by the intent of a form whose visitor never comes back."""
     invoice = site.staff.create_invoice()
     site.stripe.faults.next(1, 'slow', seconds=1, **CREATE)
-    visitor = threading.Thread(target=_submit_in_vain, args=(site, invoice))
-    visitor.start()
-    (lost,) = wait_until(lambda: get_sessions(site.stripe, invoice), "Stripe makes the session")
-    site.kill()
-    visitor.join()
-    (transaction,) = get_transactions(site, invoice)
-    assert (transaction['state'], transaction['session_id']) == ('draft', None)
+    lost = _kill_while_stripe_answers(site, invoice, _submit_in_vain, site, invoice)
 
     site.start()
     session = open_session(site.stripe, invoice.url)
@@ -280,6 +268,18 @@ def _get_progress(site, session):
     """Return whether the event about a session is under way, and how many attempts were counted."""
     (event,) = get_events(site, session['id'])
     return event['under_way'], event['attempts']
+
+
+def _kill_while_stripe_answers(site, invoice, visit, *args):
+    """Kill Odoo while a visitor waits for Stripe, and check what is left; return the session."""
+    visitor = threading.Thread(target=visit, args=args)
+    visitor.start()
+    (lost,) = wait_until(lambda: get_sessions(site.stripe, invoice), "Stripe makes the session")
+    site.kill()
+    visitor.join()
+    (transaction,) = get_transactions(site, invoice)
+    assert (transaction['state'], transaction['session_id']) == ('draft', None)
+    return lost
 
 
 def _visit_in_vain(url):
