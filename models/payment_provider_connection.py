@@ -68,6 +68,10 @@ class PaymentProvider(models.Model):
                 key=utils.mask_key(secret_key),
             )
         )
+        # In a transaction of its own: a worker may be trying one of them right now.
+        self.env.cr.postcommit.add(
+            lambda: provider._stripe_checkout_write_apart('_stripe_checkout_retry_events')
+        )
         if 'error' in endpoint:
             provider._stripe_checkout_follow_up_health()
         else:
@@ -102,7 +106,6 @@ class PaymentProvider(models.Model):
         self._stripe_checkout_post_to_clearing(journal)
         self._stripe_checkout_ensure_accounts()
         self._stripe_checkout_wake_feed()
-        self._stripe_checkout_retry_events()
 
     def _stripe_checkout_retry_events(self):
         """Have the queue try again at once what failed, mostly for want of a key that works."""
@@ -112,9 +115,10 @@ class PaymentProvider(models.Model):
             ('provider_id', '=', self.id),
             ('state', 'in', ('pending', 'failed')),
         ])
-        # What a worker holds is being tried right now.
-        waiting.try_lock_for_update().next_attempt_at = events_sudo._get_now()
-        events_sudo._wake_queue()
+        # What a worker holds is being tried already.
+        if waiting := waiting.try_lock_for_update():
+            waiting.next_attempt_at = events_sudo._get_now()
+            events_sudo._wake_queue()
 
     def _stripe_checkout_check_edition(self):
         """Refuse what the community edition does not include.

@@ -228,9 +228,9 @@ class PaymentProvider(models.Model):
             )
 
     def _stripe_checkout_write_apart(self, method, *args):
-        """Call a method that writes the connection, in a transaction of its own.
+        """Call a method of the connection in a transaction of its own.
 
-        It runs again where somebody else writes the connection at the same time.
+        It runs again where somebody else writes the same rows at that time.
 
         :param str method: The name of the method.
         :param args: What to call it with.

@@ -84,6 +84,19 @@ class TestQueue(StripeCheckoutCommon):
         self.assert_booked(invoice, 100)
 
     @mute_logger(QUEUE)
+    def test_failed_event_is_tried_again_once_a_key_works(self):
+        invoice = self.pay()
+        event = self.get_event(invoice)
+        mend = self.poison(event)
+        self.run_queue()
+        self.assertGreater(event.next_attempt_at, datetime.now())
+        mend()
+        self.connect()
+        self.env.cr.postcommit.run()
+        self.run_queue()
+        self.assert_booked(invoice, 100)
+
+    @mute_logger(QUEUE)
     def test_failing_event_holds_up_no_other(self):
         poisoned = self.pay()
         poisoned_event = self.get_event(poisoned)
