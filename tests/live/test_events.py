@@ -70,6 +70,9 @@ def test_event_that_arrives_while_the_webhook_is_registered_anew(site):
     ensure_connected(site)
     site.stripe.deliveries.hold()
     site.stripe.pay(open_session(site.stripe, site.staff.create_invoice().url)['id'])
+    # What happens later is told to the new endpoint, too, whose secret nobody can know before it is
+    # committed: that is refused, and Stripe sends it again.
+    told = {delivery.event['id'] for delivery in site.stripe.deliveries.held}
     site.stripe.faults.next(1, 'slow', path='/v1/events', seconds=4)
     with ThreadPoolExecutor() as pool:
         pressed = pool.submit(call_action, site, 'action_stripe_checkout_retry_webhook')
@@ -78,7 +81,7 @@ def test_event_that_arrives_while_the_webhook_is_registered_anew(site):
         )
         time.sleep(1)  # Its secret is written, and Stripe is slow to list the events.
         assert not pressed.done()
-        attempts = site.stripe.deliveries.release()
+        attempts = [a for a in site.stripe.deliveries.release() if a.event_id in told]
         assert not pressed.done()
     assert {attempt.status for attempt in attempts} == {200}
     assert max(attempt.seconds for attempt in attempts) < ANSWER_TIME
