@@ -152,7 +152,10 @@ class StripeCheckoutCommon(AccountTestInvoicingCommon, HttpCase):
             'reconcile': True,
         })
         return self.create_taxes(
-            10, tax_exigibility='on_payment', cash_basis_transition_account_id=waiting.id
+            10,
+            name="10 % once paid",
+            tax_exigibility='on_payment',
+            cash_basis_transition_account_id=waiting.id,
         )
 
     def get_inbox(self):
