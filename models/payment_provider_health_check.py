@@ -39,7 +39,8 @@ class PaymentProvider(models.Model):
             return 'moved', self._stripe_checkout_read_address()
         if self.stripe_checkout_refusal:
             self.stripe_checkout_refusal = False  # The address is the one that Stripe takes.
-        if not self.stripe_checkout_charges_enabled:
+        # An account that is not activated yet takes test payments all the same.
+        if not self.stripe_checkout_charges_enabled and self._stripe_checkout_get_mode() == 'live':
             return 'charges', None
         if self.stripe_checkout_problem == 'pages':  # Until Stripe takes a probe.
             return 'pages', self.stripe_checkout_problem_detail

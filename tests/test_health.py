@@ -210,6 +210,9 @@ class TestHealth(HealthCommon):
     def test_account_that_takes_no_payments(self):
         self.set_account(charges_enabled=False)
         self.check()
+        self.assert_health('confirmed')  # Of test payments Stripe does not say so.
+        self.go_live()
+        self.check()
         self.assert_health('warning', 'charges', "does not let this account take payments")
 
     def test_stripe_unreachable(self):
