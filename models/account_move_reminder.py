@@ -189,7 +189,7 @@ class AccountMove(models.Model):
                 note=self.env._(
                     "The client's credit covers this invoice. Apply it, and nobody is reminded."
                 ),
-                user_id=provider._stripe_checkout_get_follow_up_user().id,
+                user_id=provider._stripe_checkout_get_follow_up_user(self.company_id).id,
             )
 
     def _stripe_checkout_get_last_written(self, provider):

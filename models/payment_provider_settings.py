@@ -169,15 +169,17 @@ class PaymentProvider(models.Model):
     def _stripe_checkout_get_follow_up_user(self, company=None):
         """Return who receives the to-dos about payments that need a person.
 
-        :param res.company company: The company of what it is about, if that can be a branch. A
-                                    to-do is for somebody who may see its document.
+        A to-do is for somebody who is there and may see its document: the administrator, where
+        whoever is set has left, or left the company.
+
+        :param res.company company: The company of what it is about, if that can be a branch.
         :rtype: res.users
         """
         self.ensure_one()
         user_sudo = self.stripe_checkout_user_id.sudo()  # Staff need not see each other.
-        if company and company not in user_sudo.company_ids:
-            return self.env.ref('base.user_admin')
-        return self.stripe_checkout_user_id or self.env.ref('base.user_admin')
+        if user_sudo.active and (company or self.company_id) in user_sudo.company_ids:
+            return self.stripe_checkout_user_id
+        return self.env.ref('base.user_admin')
 
     # === ACTIONS === #
 

@@ -43,7 +43,7 @@ class PaymentTransaction(models.Model):
         if self.stripe_checkout_declines > 1 or not self.invoice_ids:
             self._log_message_on_linked_documents(message)
             return
-        user = self.provider_id._stripe_checkout_get_follow_up_user()
+        user = self.provider_id._stripe_checkout_get_follow_up_user(self.company_id)
         for invoice in self.invoice_ids:
             invoice.message_post(body=message, partner_ids=user.partner_id.ids)
 

@@ -281,6 +281,26 @@ class TestHealth(HealthCommon):
         self.check()
         self.assert_health('warning', 'key')
 
+    def test_todo_is_for_who_is_still_there(self):
+        def leave_company():
+            company = self.env['res.company'].create({'name': "Another"})
+            self.billing_admin.write({
+                'company_id': company.id,
+                'company_ids': [(6, 0, company.ids)],
+            })
+
+        self.client_api.v1.webhook_endpoints.delete(self.endpoint_id)
+        for leave in (self.billing_admin.action_archive, leave_company):
+            with self.subTest(leave.__name__):
+                leave()
+                self.check()
+                [todo] = self.provider.activity_search([
+                    'payment_stripe_checkout.mail_activity_type_health'
+                ])
+                self.assertEqual(todo.user_id, self.env.ref('base.user_admin'))
+                todo.unlink()
+                self.billing_admin.action_unarchive()
+
     def test_endpoint_of_another_version(self):
         self.stripe._endpoint(self.endpoint_id)[1]['api_version'] = '2020-08-27'
         self.check()
