@@ -163,9 +163,15 @@ class PaymentProvider(models.Model):
         )
         if not undelivered and not silent:
             return None, None
-        since = last or self.stripe_checkout_registered_at or self.stripe_checkout_connected_at
+        since = (
+            (silent and probed_at)
+            or last
+            or self.stripe_checkout_registered_at
+            or self.stripe_checkout_connected_at
+        )
         refusals_sudo = self.env['stripe.webhook.refusal'].sudo()
-        if refusals_sudo._count_since(self, since):
+        # Anybody can send what has no signature: it says nothing of Stripe's events.
+        if refusals_sudo._is_signed_since(self, since):
             return 'signature', None
         if undelivered:
             return 'undelivered', f'{undelivered}{"+" if undelivered == COUNT_LIMIT else ""}'

@@ -167,6 +167,7 @@ class PaymentProvider(models.Model):
             'stripe_checkout_webhook_secret': endpoint['secret'],
             'stripe_checkout_registered_at': fields.Datetime.now(),
             'stripe_checkout_confirmed_at': False,
+            'stripe_checkout_probed_at': False,  # The former endpoint's probe says nothing of it.
             'stripe_checkout_refusal': False,
             **self._stripe_checkout_prepare_health(None),
         }
