@@ -169,6 +169,7 @@ class PaymentProvider(models.Model):
             'stripe_checkout_confirmed_at': False,
             'stripe_checkout_probed_at': False,  # The former endpoint's probe says nothing of it.
             'stripe_checkout_refusal': False,
+            **self._stripe_checkout_prepare_seen_endpoint(endpoint),
             **self._stripe_checkout_prepare_health(None),
         }
         current = self.stripe_checkout_endpoint_id

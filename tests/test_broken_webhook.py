@@ -6,6 +6,7 @@ from odoo.exceptions import RedirectWarning
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
+from ..const import HANDLED_EVENTS
 from .health_common import CONTROLLER, WEBHOOK, HealthCommon
 
 
@@ -87,6 +88,19 @@ class TestBrokenWebhook(HealthCommon):
         self.check()
         self.assert_health('confirmed')
 
+    def assert_events(self, *enabled):
+        """Check which events are shown as sent by Stripe, and which as missing."""
+        missing = sorted(HANDLED_EVENTS.keys() - set(enabled))
+        self.assertRecordValues(
+            self.managed,
+            [
+                {
+                    'stripe_checkout_enabled_events': ', '.join(enabled) or False,
+                    'stripe_checkout_missing_events': ', '.join(missing) or False,
+                }
+            ],
+        )
+
     # === WAYS TO BREAK === #
 
     def test_endpoint_deleted(self):
@@ -94,6 +108,8 @@ class TestBrokenWebhook(HealthCommon):
         invoice = self.pay_while_broken()
         self.check()
         self.assert_health('warning', 'deleted', "is gone at Stripe")
+        self.assert_events()
+        self.assertFalse(self.managed.stripe_checkout_endpoint_url)
         self.assert_mended(invoice)
 
     def test_endpoint_disabled(self):
@@ -101,6 +117,7 @@ class TestBrokenWebhook(HealthCommon):
         invoice = self.pay_while_broken()
         self.check()
         self.assert_health('warning', 'disabled', "is disabled")
+        self.assert_events()
         self.assert_mended(invoice)
 
     def test_endpoint_with_another_address(self):
@@ -109,6 +126,9 @@ class TestBrokenWebhook(HealthCommon):
         self.stripe.deliveries.pop_all()
         self.check()
         self.assert_health('warning', 'address', "another address")
+        self.assertEqual(
+            self.managed.stripe_checkout_endpoint_url, 'https://elsewhere.example.com/hook'
+        )
         self.assert_mended(invoice)
 
     def test_endpoint_with_other_events(self):
@@ -116,7 +136,9 @@ class TestBrokenWebhook(HealthCommon):
         invoice = self.pay_while_broken()
         self.check()
         self.assert_health('warning', 'events', "all events")
+        self.assert_events('checkout.session.expired')
         self.assert_mended(invoice)
+        self.assert_events(*sorted(HANDLED_EVENTS))
 
     @mute_logger(CONTROLLER)
     def test_secret_rolled_in_the_dashboard(self):
