@@ -69,6 +69,40 @@ class PaymentProvider(models.Model):
             return None
         return endpoint.to_dict()
 
+    def _stripe_checkout_make_endpoint(self, client, parameters):
+        """Make an endpoint at Stripe, or mend the current one where there is no room for two.
+
+        What cannot be mended goes first, as the last resort: an endpoint of another API version, or
+        one whose secret is no longer the one we have. What happens meanwhile is fetched.
+
+        :param stripe.StripeClient client: The client of the account.
+        :param dict parameters: What the endpoint is to be like.
+        :return: Stripe's endpoint, with its secret.
+        :rtype: dict
+        :raise stripe.StripeError: If Stripe refuses.
+        """
+        endpoints = client.v1.webhook_endpoints
+        current = self.stripe_checkout_endpoint_id
+        try:
+            return endpoints.create(parameters).to_dict()
+        except stripe.InvalidRequestError as error:
+            is_full = error.param != 'url' and self._stripe_checkout_describe_full(client)
+            if not current or not is_full:
+                raise
+        if self.stripe_checkout_problem != 'signature':
+            endpoint = endpoints.update(
+                current,
+                {
+                    'url': parameters['url'],
+                    'enabled_events': parameters['enabled_events'],
+                    'disabled': False,
+                },
+            )
+            if endpoint.api_version == parameters['api_version']:
+                return {**endpoint.to_dict(), 'secret': self.stripe_checkout_webhook_secret}
+        endpoints.delete(current)
+        return endpoints.create(parameters).to_dict()
+
     def _stripe_checkout_describe_full(self, client):
         """Say which endpoints can go if the account has as many as it can have.
 
