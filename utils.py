@@ -11,6 +11,7 @@ from . import const
 _PERMISSION_PATTERN = re.compile(r'\brak_[a-z0-9_]+')
 _KEY_ACCOUNT_PATTERN = re.compile(r'(?:sk|rk|pk)_(?:test|live)_5(1[A-Za-z0-9]{13})[A-Za-z0-9]{60}')
 _KEY_PATTERN = re.compile(r'\b((?:sk|rk|pk)_(?:test|live)_|whsec_)[A-Za-z0-9_]+', re.IGNORECASE)
+_SIGNATURE_PATTERN = re.compile(r't=[0-9]+,(?:.*,)?v1=[0-9a-f]{64}(?:,|$)')
 
 
 class InexactAmount(ValueError):
@@ -182,6 +183,17 @@ def find_permissions(text):
     :rtype: list[str]
     """
     return list(dict.fromkeys(_PERMISSION_PATTERN.findall(text or '')))
+
+
+def is_signature(header):
+    """Tell whether a header has the form in which Stripe signs, whatever the secret.
+
+    See https://docs.stripe.com/webhooks#verify-manually.
+
+    :param str header: The header `Stripe-Signature`.
+    :rtype: bool
+    """
+    return bool(_SIGNATURE_PATTERN.match(header))
 
 
 def is_local_host(host):

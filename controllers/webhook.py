@@ -7,6 +7,7 @@ from werkzeug.exceptions import NotFound
 from odoo import http
 from odoo.http import request
 
+from .. import utils
 from ..const import PROVIDER_CODE
 
 _logger = logging.getLogger(__name__)
@@ -77,8 +78,10 @@ class StripeWebhookController(http.Controller):
     @staticmethod
     def _count_refusal(provider_sudo):
         """Count a request that proved nothing, unless another one is counted right now."""
+        header = request.httprequest.headers.get('Stripe-Signature', '')
+        refusals_sudo = request.env['stripe.webhook.refusal'].sudo()
         try:
             with request.env.cr.savepoint():
-                request.env['stripe.webhook.refusal'].sudo()._note(provider_sudo)
+                refusals_sudo._note(provider_sudo, utils.is_signature(header))
         except (psycopg2.OperationalError, psycopg2.IntegrityError):
             _logger.info("Another refusal of provider %s was counted instead", provider_sudo.id)

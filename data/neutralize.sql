@@ -7,6 +7,8 @@ UPDATE payment_provider
        stripe_checkout_base_url = NULL,
        stripe_checkout_endpoint_id = NULL,
        stripe_checkout_former_endpoint_id = NULL,
+       stripe_checkout_endpoint_url = NULL,
+       stripe_checkout_enabled_events = NULL,
        stripe_checkout_connected_at = NULL,
        stripe_checkout_disconnecting = NULL,
        stripe_checkout_problem = NULL,

@@ -221,6 +221,7 @@ class PaymentProvider(models.Model):
         self.write({
             'stripe_checkout_endpoint_id': False,
             'stripe_checkout_former_endpoint_id': False,
+            **self._stripe_checkout_prepare_seen_endpoint(None),
             'stripe_checkout_webhook_secret': False,
             'stripe_checkout_previous_webhook_secret': False,
             'stripe_checkout_undelivered_cursor': False,

@@ -175,6 +175,7 @@ class PaymentProvider(models.Model):
             'stripe_checkout_previous_secret_expires_at': False,
             'stripe_checkout_endpoint_id': False,
             'stripe_checkout_former_endpoint_id': False,
+            **self._stripe_checkout_prepare_seen_endpoint(None),
             'stripe_checkout_registered_at': False,
             'stripe_checkout_confirmed_at': False,
             'stripe_checkout_probed_at': False,

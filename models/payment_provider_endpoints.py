@@ -5,10 +5,11 @@ from urllib.parse import urlsplit
 
 import stripe
 
-from odoo import models
+from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from .. import const, utils
+from ..const import HANDLED_EVENTS
 
 _logger = logging.getLogger(__name__)
 
@@ -19,6 +20,88 @@ ENDPOINT_LIMIT = 16  # for each account and mode, https://docs.stripe.com/webhoo
 
 class PaymentProvider(models.Model):
     _inherit = 'payment.provider'
+
+    # What Stripe said of the endpoint when it was made or last checked.
+    stripe_checkout_endpoint_url = fields.Char(string="Endpoint Address", readonly=True, copy=False)
+    stripe_checkout_enabled_events = fields.Text(
+        string="Events", help="What Stripe sends.", readonly=True, copy=False
+    )
+    stripe_checkout_missing_events = fields.Text(
+        string="Missing Events", compute='_compute_stripe_checkout_missing_events'
+    )
+
+    @api.depends('stripe_checkout_connected_at', 'stripe_checkout_enabled_events')
+    def _compute_stripe_checkout_missing_events(self):
+        for provider in self:
+            enabled = (provider.stripe_checkout_enabled_events or '').split(', ')
+            is_complete = not provider.stripe_checkout_connected_at or '*' in enabled
+            missing = () if is_complete else HANDLED_EVENTS.keys() - enabled
+            provider.stripe_checkout_missing_events = ', '.join(sorted(missing)) or False
+
+    def _stripe_checkout_prepare_seen_endpoint(self, endpoint):
+        """Prepare what is shown of our endpoint at Stripe.
+
+        :param dict|None endpoint: Stripe's endpoint, None if there is none. One that is disabled
+                                   sends nothing.
+        :rtype: dict
+        """
+        events = endpoint['enabled_events'] if endpoint and endpoint['status'] == 'enabled' else []
+        return {
+            'stripe_checkout_endpoint_url': endpoint and endpoint['url'],
+            'stripe_checkout_enabled_events': ', '.join(sorted(events)) or False,
+        }
+
+    def _stripe_checkout_retrieve_endpoint(self, client):
+        """Ask Stripe for our endpoint.
+
+        :param stripe.StripeClient client: The client of the account.
+        :return: Stripe's endpoint; None if it is gone.
+        :rtype: dict|None
+        :raise stripe.StripeError: If Stripe cannot be asked.
+        """
+        if not self.stripe_checkout_endpoint_id:
+            return None
+        try:
+            endpoint = client.v1.webhook_endpoints.retrieve(self.stripe_checkout_endpoint_id)
+        except stripe.InvalidRequestError as error:
+            if error.http_status != 404:
+                raise
+            return None
+        return endpoint.to_dict()
+
+    def _stripe_checkout_make_endpoint(self, client, parameters):
+        """Make an endpoint at Stripe, or mend the current one where there is no room for two.
+
+        What cannot be mended goes first, as the last resort: an endpoint of another API version, or
+        one whose secret is no longer the one we have. What happens meanwhile is fetched.
+
+        :param stripe.StripeClient client: The client of the account.
+        :param dict parameters: What the endpoint is to be like.
+        :return: Stripe's endpoint, with its secret.
+        :rtype: dict
+        :raise stripe.StripeError: If Stripe refuses.
+        """
+        endpoints = client.v1.webhook_endpoints
+        current = self.stripe_checkout_endpoint_id
+        try:
+            return endpoints.create(parameters).to_dict()
+        except stripe.InvalidRequestError as error:
+            is_full = error.param != 'url' and self._stripe_checkout_describe_full(client)
+            if not current or not is_full:
+                raise
+        if self.stripe_checkout_problem != 'signature':
+            endpoint = endpoints.update(
+                current,
+                {
+                    'url': parameters['url'],
+                    'enabled_events': parameters['enabled_events'],
+                    'disabled': False,
+                },
+            )
+            if endpoint.api_version == parameters['api_version']:
+                return {**endpoint.to_dict(), 'secret': self.stripe_checkout_webhook_secret}
+        endpoints.delete(current)
+        return endpoints.create(parameters).to_dict()
 
     def _stripe_checkout_describe_full(self, client):
         """Say which endpoints can go if the account has as many as it can have.

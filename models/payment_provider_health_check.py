@@ -76,7 +76,7 @@ class PaymentProvider(models.Model):
         return self._stripe_checkout_find_missing_permissions(self._stripe_checkout_get_client())
 
     def _stripe_checkout_find_endpoint_problem(self):
-        """Compare the endpoint at Stripe with ours, and read whether the account takes payments.
+        """Compare the endpoint at Stripe with ours, and keep what it and the account are like.
 
         :return: The problem, None if there is none.
         :rtype: str|None
@@ -85,22 +85,17 @@ class PaymentProvider(models.Model):
         client = self._stripe_checkout_get_client()
         account = self._stripe_checkout_read_account(client)
         self.stripe_checkout_charges_enabled = account.get('charges_enabled', True)
-        if not self.stripe_checkout_endpoint_id:
+        endpoint = self._stripe_checkout_retrieve_endpoint(client)
+        self.write(self._stripe_checkout_prepare_seen_endpoint(endpoint))
+        if not endpoint:
             return 'deleted'
-        try:
-            endpoint = client.v1.webhook_endpoints.retrieve(self.stripe_checkout_endpoint_id)
-        except stripe.InvalidRequestError as error:
-            if error.http_status != 404:
-                raise
-            return 'deleted'
-        events = set(endpoint.enabled_events)
-        if endpoint.status != 'enabled':
+        if endpoint['status'] != 'enabled':
             return 'disabled'
-        if endpoint.url != self._stripe_checkout_get_webhook_url():
+        if endpoint['url'] != self._stripe_checkout_get_webhook_url():
             return 'address'
-        if endpoint.api_version != const.API_VERSION:
+        if endpoint['api_version'] != const.API_VERSION:
             return 'version'
-        if '*' not in events and not events.issuperset(HANDLED_EVENTS):
+        if self.stripe_checkout_missing_events:
             return 'events'
         return None
 
@@ -163,9 +158,15 @@ class PaymentProvider(models.Model):
         )
         if not undelivered and not silent:
             return None, None
-        since = last or self.stripe_checkout_registered_at or self.stripe_checkout_connected_at
+        since = (
+            (silent and probed_at)
+            or last
+            or self.stripe_checkout_registered_at
+            or self.stripe_checkout_connected_at
+        )
         refusals_sudo = self.env['stripe.webhook.refusal'].sudo()
-        if refusals_sudo._count_since(self, since):
+        # Anybody can send what has no signature: it says nothing of Stripe's events.
+        if refusals_sudo._is_signed_since(self, since):
             return 'signature', None
         if undelivered:
             return 'undelivered', f'{undelivered}{"+" if undelivered == COUNT_LIMIT else ""}'

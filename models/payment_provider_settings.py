@@ -6,7 +6,7 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, ValidationError
 
 from .. import const
-from ..const import HANDLED_EVENTS, PROVIDER_CODE
+from ..const import PROVIDER_CODE
 
 # What a billing admin may write without being an administrator of the system.
 SETTINGS_FIELDS = frozenset({
@@ -95,9 +95,6 @@ class PaymentProvider(models.Model):
         selection=[('enterprise', "Enterprise"), ('community', "Community")],
         compute='_compute_stripe_checkout_edition',
     )
-    stripe_checkout_handled_events = fields.Text(
-        string="Events", compute='_compute_stripe_checkout_handled_events'
-    )
 
     @api.model
     def _stripe_checkout_list_time_zones(self):
@@ -162,9 +159,6 @@ class PaymentProvider(models.Model):
 
     def _compute_stripe_checkout_edition(self):
         self.stripe_checkout_edition = self._stripe_checkout_get_edition()
-
-    def _compute_stripe_checkout_handled_events(self):
-        self.stripe_checkout_handled_events = ', '.join(sorted(HANDLED_EVENTS))
 
     def _stripe_checkout_get_follow_up_user(self, company=None):
         """Return who receives the to-dos about payments that need a person.

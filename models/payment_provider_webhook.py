@@ -123,16 +123,19 @@ class PaymentProvider(models.Model):
         url = self._stripe_checkout_get_webhook_url(base_url)
         try:
             self._stripe_checkout_delete_orphans(client, url)
-            endpoint = client.v1.webhook_endpoints.create({
-                'url': url,
-                'enabled_events': sorted(HANDLED_EVENTS),
-                'api_version': const.API_VERSION,
-                'description': "Odoo: online payment of invoices",
-                'metadata': {
-                    const.METADATA_DATABASE: database_uuid,
-                    const.METADATA_PROVIDER: str(self.id),
+            endpoint = self._stripe_checkout_make_endpoint(
+                client,
+                {
+                    'url': url,
+                    'enabled_events': sorted(HANDLED_EVENTS),
+                    'api_version': const.API_VERSION,
+                    'description': "Odoo: online payment of invoices",
+                    'metadata': {
+                        const.METADATA_DATABASE: database_uuid,
+                        const.METADATA_PROVIDER: str(self.id),
+                    },
                 },
-            })
+            )
         except stripe.InvalidRequestError as error:
             message = self._stripe_checkout_describe_error(error)
             if error.param == 'url':
@@ -140,11 +143,12 @@ class PaymentProvider(models.Model):
             raise UserError(self._stripe_checkout_describe_full(client) or message) from None
         except stripe.StripeError as error:
             raise UserError(self._stripe_checkout_describe_error(error)) from None
-        # What is not stored after all must not go on sending: nobody knows its secret.
-        self.env.cr.postrollback.add(
-            lambda: self._stripe_checkout_delete_endpoint(client, endpoint.id)
-        )
-        return endpoint.to_dict()
+        if endpoint['id'] != self.stripe_checkout_endpoint_id:
+            # What is not stored after all must not go on sending: nobody knows its secret.
+            self.env.cr.postrollback.add(
+                lambda: self._stripe_checkout_delete_endpoint(client, endpoint['id'])
+            )
+        return endpoint
 
     def _stripe_checkout_prepare_endpoint_values(self, endpoint, secret_key=None):
         """Prepare what is stored of a new endpoint.
@@ -167,10 +171,14 @@ class PaymentProvider(models.Model):
             'stripe_checkout_webhook_secret': endpoint['secret'],
             'stripe_checkout_registered_at': fields.Datetime.now(),
             'stripe_checkout_confirmed_at': False,
+            'stripe_checkout_probed_at': False,  # The former endpoint's probe says nothing of it.
             'stripe_checkout_refusal': False,
+            **self._stripe_checkout_prepare_seen_endpoint(endpoint),
             **self._stripe_checkout_prepare_health(None),
         }
         current = self.stripe_checkout_endpoint_id
+        if current == endpoint['id']:
+            return values  # Mended in place.
         former = self.stripe_checkout_former_endpoint_id
         if former and not self.stripe_checkout_confirmed_at:
             self._stripe_checkout_delete_endpoint_after_commit(current, secret_key)

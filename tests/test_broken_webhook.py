@@ -6,6 +6,8 @@ from odoo.exceptions import RedirectWarning
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
+from ..const import HANDLED_EVENTS
+from ..models.payment_provider_endpoints import ENDPOINT_LIMIT
 from .health_common import CONTROLLER, WEBHOOK, HealthCommon
 
 
@@ -87,6 +89,19 @@ class TestBrokenWebhook(HealthCommon):
         self.check()
         self.assert_health('confirmed')
 
+    def assert_events(self, *enabled):
+        """Check which events are shown as sent by Stripe, and which as missing."""
+        missing = sorted(HANDLED_EVENTS.keys() - set(enabled))
+        self.assertRecordValues(
+            self.managed,
+            [
+                {
+                    'stripe_checkout_enabled_events': ', '.join(enabled) or False,
+                    'stripe_checkout_missing_events': ', '.join(missing) or False,
+                }
+            ],
+        )
+
     # === WAYS TO BREAK === #
 
     def test_endpoint_deleted(self):
@@ -94,6 +109,8 @@ class TestBrokenWebhook(HealthCommon):
         invoice = self.pay_while_broken()
         self.check()
         self.assert_health('warning', 'deleted', "is gone at Stripe")
+        self.assert_events()
+        self.assertFalse(self.managed.stripe_checkout_endpoint_url)
         self.assert_mended(invoice)
 
     def test_endpoint_disabled(self):
@@ -101,6 +118,7 @@ class TestBrokenWebhook(HealthCommon):
         invoice = self.pay_while_broken()
         self.check()
         self.assert_health('warning', 'disabled', "is disabled")
+        self.assert_events()
         self.assert_mended(invoice)
 
     def test_endpoint_with_another_address(self):
@@ -109,6 +127,9 @@ class TestBrokenWebhook(HealthCommon):
         self.stripe.deliveries.pop_all()
         self.check()
         self.assert_health('warning', 'address', "another address")
+        self.assertEqual(
+            self.managed.stripe_checkout_endpoint_url, 'https://elsewhere.example.com/hook'
+        )
         self.assert_mended(invoice)
 
     def test_endpoint_with_other_events(self):
@@ -116,7 +137,9 @@ class TestBrokenWebhook(HealthCommon):
         invoice = self.pay_while_broken()
         self.check()
         self.assert_health('warning', 'events', "all events")
+        self.assert_events('checkout.session.expired')
         self.assert_mended(invoice)
+        self.assert_events(*sorted(HANDLED_EVENTS))
 
     @mute_logger(CONTROLLER)
     def test_secret_rolled_in_the_dashboard(self):
@@ -128,6 +151,50 @@ class TestBrokenWebhook(HealthCommon):
         self.assert_health('warning', 'signature', "signature")
         self.assertEqual(self.managed.stripe_checkout_refused_count, len(refused))
         self.assert_mended(invoice)
+
+    # === IN AN ACCOUNT THAT HAS NO ROOM === #
+
+    def fill_account(self):
+        """Let others have all the endpoints that the account can have but ours."""
+        for number in range(ENDPOINT_LIMIT - 1):
+            self.client_api.v1.webhook_endpoints.create({
+                'url': f'https://example.com/{number}',
+                'enabled_events': ['charge.succeeded'],
+            })
+
+    def assert_full(self):
+        endpoints = self.client_api.v1.webhook_endpoints.list({'limit': 100}).data
+        self.assertEqual(len(endpoints), ENDPOINT_LIMIT)
+        self.assertIn(self.provider.stripe_checkout_endpoint_id, [e.id for e in endpoints])
+
+    def test_mended_in_place_where_there_is_no_room(self):
+        self.fill_account()
+        self.update_endpoint(url='https://elsewhere.example.com/hook', enabled_events=['*'])
+        self.stripe.disable_endpoint(self.endpoint_id)
+        invoice = self.pay_while_broken()
+        self.stripe.deliveries.pop_all()
+        self.check()
+        self.assert_health('warning', 'disabled')
+        self.assert_mended(invoice)
+        self.assertEqual(self.provider.stripe_checkout_endpoint_id, self.endpoint_id)
+        self.assertFalse(self.provider.stripe_checkout_former_endpoint_id)
+        self.assert_events(*sorted(HANDLED_EVENTS))
+        self.assert_full()
+
+    @mute_logger(CONTROLLER)
+    def test_replaced_where_there_is_no_room(self):
+        self.fill_account()
+        self.stripe.roll_secret(self.endpoint_id)
+        self.stripe.deliveries.double_sign(None)
+        invoice = self.pay_while_broken()
+        self.deliver(status=400)
+        self.check(minutes=10)
+        self.assert_health('warning', 'signature')
+        self.assert_mended(invoice)
+        self.assertNotEqual(self.provider.stripe_checkout_endpoint_id, self.endpoint_id)
+        self.assert_full()
+
+    # === ADDRESS OR KEY CHANGED === #
 
     def test_address_of_the_database_changed(self):
         self.env['ir.config_parameter'].sudo().set_param('web.base.url', 'https://new.example.com')

@@ -255,8 +255,12 @@ class TestConnect(StripeCheckoutCommon):
                 'url': f'https://example.com/{number}',
                 'enabled_events': ['charge.succeeded'],
             })
+        another = self.env['res.company'].create({'name': "Another"})
+        self.billing_admin.company_ids += another
         self.assert_refused(
-            UserError, "16 webhook endpoints.*free to go.*\n.*stripe_checkout/webhook"
+            UserError,
+            "16 webhook endpoints.*free to go.*\n.*stripe_checkout/webhook",
+            company=another,
         )
         self.assertEqual(len(client.v1.webhook_endpoints.list({'limit': 100}).data), 16)
         message = self.provider._stripe_checkout_describe_full(client)

@@ -80,9 +80,26 @@ class TestHealth(HealthCommon):
         self.stripe.roll_secret(self.endpoint_id)
         self.stripe.deliveries.double_sign(None)
         self.check(minutes=25)  # Nothing arrived lately: a probe is sent.
-        self.deliver(status=400)
+        with freeze_time(datetime.now() + timedelta(minutes=25)):
+            self.deliver(status=400)
         self.check(minutes=55)
         self.assert_health('warning', 'signature')
+        with freeze_time(datetime.now() + timedelta(minutes=56)):
+            self.managed.action_stripe_checkout_retry_webhook()
+        self.assert_health('pending')
+
+    @mute_logger(CONTROLLER)
+    def test_strangers_request_says_nothing_of_the_secret(self):
+        self.check(minutes=25)
+        self.stripe.deliveries.pop_all()
+        for headers in ({}, {'Stripe-Signature': 'nonsense'}):
+            with freeze_time(datetime.now() + timedelta(minutes=26)):
+                path = f'/payment/stripe_checkout/webhook/{self.provider.id}'
+                response = self.url_open(path, data=b'{}', headers=headers)
+            self.assertEqual(response.status_code, 400)
+        self.check(minutes=55)
+        self.assert_health('warning', 'undelivered')
+        self.assertEqual(self.managed.stripe_checkout_refused_count, 2)
 
     def test_address_is_frozen_by_administrators_only(self):
         parameters = self.env['ir.config_parameter'].sudo()

@@ -39,8 +39,11 @@ class ResConfigSettings(models.TransientModel):
     stripe_checkout_webhook_message = fields.Text(
         related='stripe_checkout_provider_id.stripe_checkout_webhook_message'
     )
-    stripe_checkout_handled_events = fields.Text(
-        related='stripe_checkout_provider_id.stripe_checkout_handled_events'
+    stripe_checkout_enabled_events = fields.Text(
+        related='stripe_checkout_provider_id.stripe_checkout_enabled_events'
+    )
+    stripe_checkout_missing_events = fields.Text(
+        related='stripe_checkout_provider_id.stripe_checkout_missing_events'
     )
     stripe_checkout_checklist = fields.Html(
         related='stripe_checkout_provider_id.stripe_checkout_checklist'
