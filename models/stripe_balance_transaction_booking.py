@@ -3,7 +3,7 @@
 import logging
 from datetime import timedelta
 
-import psycopg2
+from psycopg2.extensions import TransactionRollbackError
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
@@ -71,7 +71,7 @@ class StripeBalanceTransaction(models.Model):
         try:
             with self.env.cr.savepoint():
                 self._book()
-        except psycopg2.OperationalError:
+        except TransactionRollbackError:
             raise  # Another transaction was faster: the next run goes on.
         except Exception as error:
             if len(self) > 1:
