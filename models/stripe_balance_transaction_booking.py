@@ -477,6 +477,8 @@ class StripeBalanceTransaction(models.Model):
             self._reconcile_payout()
         if self.kind == 'dispute' and self._is_of_charge() and self.payment_id:
             self._charge_back()
+        if self.kind == 'dispute' and self.amount > 0:
+            self.env['stripe.dispute']._note_movement(self)
 
     def _charge_back(self):
         """Open the invoices again whose debit failed after it had succeeded: no dispute says so."""
