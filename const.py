@@ -71,7 +71,7 @@ HANDLED_EVENTS = {
     'charge.dispute.funds_withdrawn': '_handle_dispute',
     'charge.dispute.funds_reinstated': '_handle_dispute',
     'charge.dispute.closed': '_handle_dispute',
-    'charge.updated': '_handle_balance_moved',
+    'charge.updated': '_handle_charge',
     'payout.paid': '_handle_payout',
     'payout.failed': '_handle_payout',
     'payout.canceled': '_handle_payout',

@@ -67,6 +67,7 @@ from . import (
     stripe_checkout_report,
     stripe_checkout_secret,
     stripe_dispute,
+    stripe_dispute_returned,
     stripe_event,
     stripe_event_balance,
     stripe_event_follow_up,

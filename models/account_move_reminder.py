@@ -3,7 +3,7 @@
 import logging
 from datetime import timedelta
 
-import psycopg2
+from psycopg2.extensions import TransactionRollbackError
 
 from odoo import api, models
 from odoo.exceptions import AccessError
@@ -120,7 +120,7 @@ class AccountMove(models.Model):
         for number, (invoice, stage, day) in enumerate(due, start=1):
             try:
                 invoice._stripe_checkout_remind_on_schedule(stage, day)
-            except psycopg2.OperationalError:
+            except TransactionRollbackError:
                 self.env.cr.rollback()  # Somebody works on it right now: tomorrow makes up for it.
             except Exception as error:
                 self.env.cr.rollback()

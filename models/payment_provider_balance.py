@@ -17,8 +17,9 @@ class PaymentProvider(models.Model):
         """Compare Stripe's balance with the stored movements and the clearing account.
 
         :return: For each currency, by its ISO 4217 code: Stripe's balance, the sum of the stored
-                 movements, that of the journal items, and what of the stored movements is not
-                 booked yet, such as debits under way; in major units.
+                 movements, that of the journal items without what took entries of test mode out
+                 of the books, and what of the stored movements is not booked yet, such as debits
+                 under way; in major units.
         :rtype: dict[str, tuple[float, float, float, float]]
         :raise stripe.StripeError: If Stripe cannot be asked.
         """
@@ -48,12 +49,14 @@ class PaymentProvider(models.Model):
             )
         }
         self.env.flush_all()  # Odoo does not know what the report reads.
-        waiting = {
-            currency.name: amount
-            for currency, amount in self.env['stripe.balance.report']._read_group(
-                [('journal_id', '=', self.journal_id.id)], ['currency_id'], ['waiting:sum']
-            )
-        }
+        waiting = {}
+        for currency, to_book, reversed_amount in self.env['stripe.balance.report']._read_group(
+            [('journal_id', '=', self.journal_id.id)],
+            ['currency_id'],
+            ['waiting:sum', 'reversed:sum'],
+        ):
+            waiting[currency.name] = to_book
+            booked[currency.name] = booked.get(currency.name, 0.0) - reversed_amount
         find_currency = self.env['res.currency']._stripe_checkout_find
         return {
             name: tuple(

@@ -122,7 +122,29 @@ class PaymentProvider(models.Model):
                 ),
             )
             tx._set_canceled(self.env._("Stripe was disconnected while the debit was under way."))
-            tx.stripe_checkout_freed = False
+            tx.write({
+                'stripe_checkout_freed': False,
+                'stripe_checkout_left_account': self.stripe_checkout_account_id
+                and self._stripe_checkout_get_account_ref(),
+            })
+
+    def _stripe_checkout_follow_debits_again(self):
+        """Follow the bank debits that were given up when the connected account was left before."""
+        self.ensure_one()
+        transactions_sudo = self.env['payment.transaction'].sudo()
+        for tx in transactions_sudo.search([
+            ('provider_id', '=', self.id),
+            ('stripe_checkout_left_account', '=', self._stripe_checkout_get_account_ref()),
+        ]):
+            tx.write({'stripe_checkout_freed': True, 'stripe_checkout_left_account': False})
+            # What the to-do asks for would be booked twice.
+            summary = self.env._("Bank debit to follow up in Stripe")
+            intent = tx.stripe_checkout_payment_intent or tx.reference
+            (tx.invoice_ids or tx.partner_id).activity_ids.filtered(
+                lambda todo, summary=summary, intent=intent: (
+                    todo.summary == summary and intent in (todo.note or '')
+                )
+            ).unlink()
 
     def _stripe_checkout_give_refunds_up(self):
         """Turn each refund under way into a to-do: no other account can tell what becomes of it.

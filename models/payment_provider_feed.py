@@ -3,8 +3,8 @@
 import logging
 from datetime import timedelta
 
-import psycopg2
 import stripe
+from psycopg2.extensions import TransactionRollbackError
 
 from odoo import api, fields, models
 
@@ -79,7 +79,10 @@ class PaymentProvider(models.Model):
         error_before = self.stripe_checkout_feed_error
         try:
             result = step()
-        except psycopg2.OperationalError:
+            if error_before and step == self._stripe_checkout_read_balance:
+                self.stripe_checkout_feed_error = False
+            self.env.flush_all()
+        except TransactionRollbackError:
             self.env.cr.rollback()  # Another transaction was faster.
             return None
         except Exception as error:
@@ -92,11 +95,20 @@ class PaymentProvider(models.Model):
                 message = self._stripe_checkout_describe_error(error)
             else:
                 _logger.exception("The balance of provider %s could not be booked", self.id)
-            self.stripe_checkout_feed_error = message
+            self._stripe_checkout_note_feed_error(message)
             return None
-        if error_before and step == self._stripe_checkout_read_balance:
-            self.stripe_checkout_feed_error = False
         return result
+
+    def _stripe_checkout_note_feed_error(self, message):
+        """Keep why a step failed, unless somebody else writes the connection right now.
+
+        :param str message: The message, without any secret.
+        """
+        try:
+            self.stripe_checkout_feed_error = message
+            self.env.flush_all()
+        except TransactionRollbackError:
+            self.env.cr.rollback()  # If it is still so, the next run tells.
 
     # === READING === #
 

@@ -37,6 +37,13 @@ class PaymentTransaction(models.Model):
         readonly=True,
         copy=False,
     )
+    stripe_checkout_left_account = fields.Char(
+        string="Account That Was Left",
+        help="Where this bank debit was under way when the account was left. It is followed again "
+        "once that account is connected.",
+        readonly=True,
+        copy=False,
+    )
     stripe_checkout_checked_at = fields.Datetime(
         string="Last Compared with Stripe", readonly=True, copy=False
     )

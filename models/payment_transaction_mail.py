@@ -7,8 +7,8 @@ once. A cron writes the mail: a template that staff broke, or a slow receipt, ho
 import logging
 from datetime import timedelta
 
-import psycopg2
 import stripe
+from psycopg2.extensions import TransactionRollbackError
 
 from odoo import api, fields, models
 
@@ -90,7 +90,7 @@ class PaymentTransaction(models.Model):
         for number, tx in enumerate(transactions, start=1):
             try:
                 tx._stripe_checkout_send_mail()
-            except psycopg2.OperationalError:
+            except TransactionRollbackError:
                 self.env.cr.rollback()  # Somebody else writes it right now; the next run sends.
             except Exception as error:
                 self.env.cr.rollback()

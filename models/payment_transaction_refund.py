@@ -115,24 +115,13 @@ class PaymentTransaction(models.Model):
         :raise stripe.StripeError: If Stripe cannot be asked.
         """
         self.ensure_one()
-        provider = self.provider_id
-        refunds = provider._stripe_checkout_get_client().v1.refunds
-        if self.stripe_checkout_refund_id:
-            found = [refunds.retrieve(self.stripe_checkout_refund_id).to_dict()]
-        else:
-            listed = refunds.list({
-                'payment_intent': self.source_transaction_id.stripe_checkout_payment_intent,
-                'limit': 100,
-            })
-            found = [
-                refund
-                for refund in listed.to_dict()['data']
-                if refund_facts.from_refund(refund).transaction_reference == self.reference
-            ]
+        found = self._stripe_checkout_find_refunds_or_give_up()
         self.stripe_checkout_checked_at = fields.Datetime.now()
+        if found is None:
+            return
         if found:
             self._stripe_checkout_settle_refunds(
-                provider, [refund_facts.from_refund(refund) for refund in found]
+                self.provider_id, [refund_facts.from_refund(refund) for refund in found]
             )
         elif self.create_date > fields.Datetime.now() - REPEATABLE:
             try:
@@ -141,6 +130,27 @@ class PaymentTransaction(models.Model):
                 self._set_error(str(error))
         else:
             self._set_error(self.env._("Stripe knows nothing of this refund."))
+
+    def _stripe_checkout_find_refunds(self):
+        """Read the refund from Stripe, by its id or, where no answer told it, by its transaction.
+
+        :return: Stripe's Refund in a list, which is empty if it was never made.
+        :rtype: list[dict]
+        :raise stripe.StripeError: If Stripe cannot be asked.
+        """
+        self.ensure_one()
+        refunds = self.provider_id._stripe_checkout_get_client().v1.refunds
+        if self.stripe_checkout_refund_id:
+            return [refunds.retrieve(self.stripe_checkout_refund_id).to_dict()]
+        listed = refunds.list({
+            'payment_intent': self.source_transaction_id.stripe_checkout_payment_intent,
+            'limit': 100,
+        })
+        return [
+            refund
+            for refund in listed.to_dict()['data']
+            if refund_facts.from_refund(refund).transaction_reference == self.reference
+        ]
 
     # === SETTLE === #
 

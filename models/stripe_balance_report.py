@@ -35,8 +35,11 @@ class StripeBalanceReport(models.Model):
     books = fields.Monetary(
         string="Booked", help="The journal items on the clearing account.", readonly=True
     )
+    reversed = fields.Monetary(
+        help="Of these, what took entries of test mode out of the books.", readonly=True
+    )
     difference = fields.Monetary(
-        help="What is booked, less what moved at Stripe, apart from both of the columns between.",
+        help="What is booked, less what moved at Stripe, apart from the columns between.",
         readonly=True,
     )
     running_difference = fields.Monetary(string="Difference so Far", readonly=True, aggregator=None)
@@ -55,14 +58,14 @@ class StripeBalanceReport(models.Model):
                 SELECT journal_id, currency_id, COALESCE(booked_day, day) AS day,
                        amount AS stripe,
                        CASE WHEN state = 'pending' THEN amount ELSE 0 END AS waiting,
-                       0 AS ahead, 0 AS books,
+                       0 AS ahead, 0 AS books, 0 AS reversed,
                        CASE WHEN moved THEN 1 ELSE 0 END AS moved
                   FROM stripe_balance_transaction
              UNION ALL
                 SELECT journal_id, currency_id, COALESCE(fee_day, booked_day, day),
                        -fee,
                        CASE WHEN fee_line_id IS NULL THEN -fee ELSE 0 END,
-                       0, 0, 0
+                       0, 0, 0, 0
                   FROM stripe_balance_transaction
                  WHERE fee != 0
              UNION ALL
@@ -70,8 +73,15 @@ class StripeBalanceReport(models.Model):
                        0, 0,
                        CASE WHEN payment.id IS NOT NULL AND movement.id IS NULL
                             THEN line.amount_currency ELSE 0 END,
-                       line.amount_currency, 0
+                       line.amount_currency,
+                       -- The failure of a refund reverses it as well, and moves at Stripe, too.
+                       CASE WHEN journal.stripe_checkout_mode = 'test'
+                             AND move.reversed_entry_id IS NOT NULL
+                             AND refund.state IS DISTINCT FROM 'error'
+                            THEN line.amount_currency ELSE 0 END,
+                       0
                   FROM account_move_line line
+                  JOIN account_move move ON move.id = line.move_id
                   JOIN account_journal journal
                     ON journal.default_account_id = line.account_id
                    AND journal.stripe_checkout_provider_id IS NOT NULL
@@ -79,6 +89,11 @@ class StripeBalanceReport(models.Model):
                     ON payment.move_id = line.move_id
                    AND (payment.stripe_checkout_payment_intent IS NOT NULL
                         OR payment.stripe_checkout_refund_id IS NOT NULL)
+             LEFT JOIN account_payment original
+                    ON original.move_id = move.reversed_entry_id
+                   AND original.stripe_checkout_refund_id IS NOT NULL
+             LEFT JOIN payment_transaction refund
+                    ON refund.id = original.payment_transaction_id
              LEFT JOIN LATERAL (
                        SELECT id
                          FROM stripe_balance_transaction
@@ -89,10 +104,11 @@ class StripeBalanceReport(models.Model):
                        ) movement ON TRUE
                  WHERE line.parent_state = 'posted'
             ),
-            total AS (
+            day_total AS (
                 SELECT journal_id, currency_id, day,
                        SUM(stripe) AS stripe, SUM(waiting) AS waiting,
-                       SUM(ahead) AS ahead, SUM(books) AS books, SUM(moved) AS moved_count
+                       SUM(ahead) AS ahead, SUM(books) AS books, SUM(reversed) AS reversed,
+                       SUM(moved) AS moved_count
                   FROM item
               GROUP BY journal_id, currency_id, day
             )
@@ -101,12 +117,15 @@ class StripeBalanceReport(models.Model):
                    total.day, total.journal_id, journal.company_id,
                    journal.stripe_checkout_provider_id AS provider_id,
                    total.currency_id, total.stripe, total.waiting, total.ahead, total.books,
-                   total.books - total.ahead - (total.stripe - total.waiting) AS difference,
-                   SUM(total.books - total.ahead - (total.stripe - total.waiting)) OVER (
+                   total.reversed, total.difference,
+                   SUM(total.difference) OVER (
                        PARTITION BY total.journal_id, total.currency_id ORDER BY total.day
                    ) AS running_difference,
                    total.moved_count
-              FROM total
+              FROM (
+                   SELECT *, books - reversed - ahead - (stripe - waiting) AS difference
+                     FROM day_total
+                   ) total
               JOIN account_journal journal ON journal.id = total.journal_id
             """
         )

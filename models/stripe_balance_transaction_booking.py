@@ -3,7 +3,7 @@
 import logging
 from datetime import timedelta
 
-import psycopg2
+from psycopg2.extensions import TransactionRollbackError
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
@@ -71,7 +71,7 @@ class StripeBalanceTransaction(models.Model):
         try:
             with self.env.cr.savepoint():
                 self._book()
-        except psycopg2.OperationalError:
+        except TransactionRollbackError:
             raise  # Another transaction was faster: the next run goes on.
         except Exception as error:
             if len(self) > 1:
@@ -477,6 +477,8 @@ class StripeBalanceTransaction(models.Model):
             self._reconcile_payout()
         if self.kind == 'dispute' and self._is_of_charge() and self.payment_id:
             self._charge_back()
+        if self.kind == 'dispute' and self.amount > 0:
+            self.env['stripe.dispute']._note_movement(self)
 
     def _charge_back(self):
         """Open the invoices again whose debit failed after it had succeeded: no dispute says so."""

@@ -61,7 +61,8 @@ class StripeDispute(models.Model):
     def _settle(self, provider, facts):
         """Bring a dispute to the state that Stripe states.
 
-        Right whatever the number and the order of the calls: a final state stays.
+        Right whatever the number and the order of the calls: a final state stays, apart from a
+        loss that is overturned.
 
         :param payment.provider provider: The provider whose account the facts come from.
         :param DisputeFacts facts: The facts.
@@ -100,10 +101,13 @@ class StripeDispute(models.Model):
                     reason=dispute.reason,
                 )
             )
-        elif dispute.status not in FINAL and dispute.status != facts.status:
+        elif dispute.status != facts.status and (
+            dispute.status not in FINAL or (dispute.status, facts.status) == ('lost', 'won')
+        ):
             dispute.write(values)
         if dispute.status == 'lost' and not dispute.chargeback_move_id:
             dispute._charge_back(facts)
+        dispute._note_returned()
         dispute._follow_up()
         return dispute
 

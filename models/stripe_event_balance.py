@@ -12,6 +12,12 @@ class StripeEvent(models.Model):
         """Have the feed fetch the movements, all in one page."""
         self.env['payment.provider']._stripe_checkout_wake_feed()
 
+    def _handle_charge(self):
+        """Note which payment's charge has reached the balance, for the log, and fetch it."""
+        for event in self:
+            event.transaction_id = event._find_named_transaction()
+        self._handle_balance_moved()
+
     def _handle_payout(self):
         """Note how the payouts stand, as Stripe knows them now: events come in any order."""
         provider = self.provider_id

@@ -104,14 +104,8 @@ class StripeEvent(models.Model):
 
     def _handle_payment_attempt_declined(self):
         """Tell staff on the invoice that an attempt was declined; the session stays open."""
-        Transaction = self.env['payment.transaction'].sudo()
         for event in self:
-            facts = session_facts.SessionFacts(
-                session_id='', outcome='open', metadata=event.payload.get('metadata') or {}
-            )
-            tx = Transaction
-            if event._is_session_ours(facts):
-                tx = Transaction.search([('reference', '=', facts.transaction_reference)])
+            tx = event._find_named_transaction()
             if not tx:
                 event.state = 'ignored'
                 continue
@@ -119,6 +113,21 @@ class StripeEvent(models.Model):
             tx._stripe_checkout_note_declined(
                 event.payload.get('decline_code') or '', event.occurred_at
             )
+
+    def _find_named_transaction(self):
+        """Return the transaction that the metadata of the event's object names.
+
+        :return: The transaction, empty where the object is not of ours.
+        :rtype: payment.transaction
+        """
+        self.ensure_one()
+        transactions_sudo = self.env['payment.transaction'].sudo()
+        facts = session_facts.SessionFacts(
+            session_id='', outcome='open', metadata=self.payload.get('metadata') or {}
+        )
+        if not self._is_session_ours(facts):
+            return transactions_sudo
+        return transactions_sudo.search([('reference', '=', facts.transaction_reference)])
 
     def _handle_refund(self):
         """Settle the refunds that the events speak of, as Stripe knows them now.
@@ -138,7 +147,8 @@ class StripeEvent(models.Model):
             )
             if not tx:
                 raise UserError(self.env._("The payment of this refund is not booked yet."))
-            events.transaction_id = tx
+            # That of the payment, which knows the invoices.
+            events.transaction_id = tx.source_transaction_id
 
     def _handle_dispute(self):
         """Settle the disputes that the events speak of, as Stripe knows them now."""

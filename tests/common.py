@@ -13,6 +13,7 @@ from lxml import html
 
 from odoo.fields import Command
 from odoo.tests import HttpCase, new_test_user, tagged
+from odoo.tools import SQL
 
 from odoo.addons.account.tests.common import AccountTestInvoicingCommon
 
@@ -265,6 +266,35 @@ class StripeCheckoutCommon(AccountTestInvoicingCommon, HttpCase):
         client = self.provider._stripe_checkout_get_client()
         sessions = client.v1.checkout.sessions.list({'limit': 100}).to_dict()['data']
         return [session for session in sessions if 'odoo_probe' not in session['metadata']]
+
+    # === DATABASE === #
+
+    def refuse_in_database(self, code, moment, condition=None):
+        """Let the database refuse to write something, each time.
+
+        :param str code: An SQLSTATE, such as 57014 (a statement timed out) or 40001 (a conflict).
+        :param str moment: What is refused, such as `INSERT ON account_payment`.
+        :param SQL condition: For which rows, if not for all.
+        """
+        self.env.cr.execute(
+            SQL(
+                """
+                CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $body$
+                BEGIN
+                    RAISE EXCEPTION 'refused by the database' USING ERRCODE = %s;
+                END $body$;
+                CREATE TRIGGER refuse BEFORE %s
+                   FOR EACH ROW WHEN (%s) EXECUTE FUNCTION refuse();
+                """,
+                code,
+                SQL(moment),
+                condition or SQL('TRUE'),
+            )
+        )
+
+    def accept_in_database(self):
+        """Undo `refuse_in_database`."""
+        self.env.cr.execute("DROP FUNCTION refuse CASCADE")
 
     # === BOOKS === #
 

@@ -5,7 +5,7 @@ from freezegun import freeze_time
 
 from odoo import fields
 from odoo.tests import tagged
-from odoo.tools import format_date, mute_logger
+from odoo.tools import SQL, format_date, mute_logger
 
 from .common import StripeCheckoutCommon
 
@@ -160,6 +160,18 @@ class TestConfirmationMail(StripeCheckoutCommon):
         self.assert_booked(invoice, 100)
         with mute_logger('odoo.addons.mail.models.mail_render_mixin'):
             self.send_mails()
+        self.assertEqual(invoice.transaction_ids.stripe_checkout_mail_state, 'error')
+        self.assertIn("could not be written", invoice.activity_ids.summary)
+
+    @mute_logger(MAILS, 'odoo.sql_db')
+    def test_lasting_database_error_is_told(self):
+        """Catches a statement that times out each time and passes for a conflict."""
+        self.refuse_in_database(
+            '57014', 'INSERT ON mail_mail', SQL("NEW.is_notification IS NOT TRUE")
+        )
+        invoice = self.create_invoice(100)
+        self.pay(invoice)
+        self.send_mails()
         self.assertEqual(invoice.transaction_ids.stripe_checkout_mail_state, 'error')
         self.assertIn("could not be written", invoice.activity_ids.summary)
 

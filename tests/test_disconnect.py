@@ -1,3 +1,7 @@
+from datetime import datetime, timedelta
+
+from freezegun import freeze_time
+
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, tagged
 from odoo.tools import format_datetime, mute_logger
@@ -159,6 +163,25 @@ class TestDisconnect(StripeCheckoutCommon):
         self.deliver()
         self.run_queue()
         self.assert_booked(invoice, 100)
+
+    def test_debit_given_up_is_followed_again_with_its_account(self):
+        """Catches a debit that arrives unseen, because its event was missed while disconnected."""
+        invoice, session = self.start_debit()
+        self.managed.action_stripe_checkout_disconnect(now=True)
+        self.env.cr.postcommit.run()
+        other = self.stripe.add_account()
+        self.connect(other.secret_key, other.publishable_key)
+        self.assertFalse(invoice.transaction_ids.stripe_checkout_freed)
+        self.managed.action_stripe_checkout_disconnect(now=True)
+        self.env.cr.postcommit.run()
+        self.assertTrue(self.get_todos(invoice))
+        self.connect()
+        self.assertFalse(self.get_todos(invoice), "Else it would be booked twice")
+        self.stripe.settle_debit(session['id'])
+        with freeze_time(datetime.now() + timedelta(minutes=10)):
+            self.run_cron('ir_cron_sweep')
+        self.assert_booked(invoice, 100)
+        self.assertFalse(invoice.transaction_ids.stripe_checkout_freed)
 
     def test_unreachable_stripe_changes_nothing(self):
         invoice = self.create_invoice(100)

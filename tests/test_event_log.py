@@ -46,6 +46,18 @@ class TestEventLog(StripeCheckoutCommon):
         found = event.search([('invoice_ids', 'in', invoice.ids), ('state', '=', 'done')])
         self.assertEqual(found, event)
 
+    def test_what_follows_a_payment_leads_to_it_too(self):
+        invoice = self.pay()
+        self.run_queue()
+        self.stripe.make_balance_transactions()
+        self.stripe.refund(invoice.transaction_ids.stripe_checkout_session_id, 4000)
+        self.deliver()
+        self.run_queue()
+        for event_type in ('charge.updated', 'refund.created'):
+            event = self.get_events().filtered(lambda event, kind=event_type: event.type == kind)
+            self.assertEqual(event.invoice_ids, invoice, event_type)
+            self.assertEqual(event.payment_id, self.get_payments(invoice))
+
     def test_holds_no_personal_data(self):
         self.pay(email='jane.doe@example.org')
         self.run_queue()

@@ -10,6 +10,9 @@ from odoo.tools import mute_logger
 from ..models import payment_provider_feed as feed
 from .balance_common import BalanceCommon
 
+FEED = 'odoo.addons.payment_stripe_checkout.models.payment_provider_feed'
+BOOKING = 'odoo.addons.payment_stripe_checkout.models.stripe_balance_transaction_booking'
+
 LIST = ('GET', '/v1/balance_transactions')
 
 
@@ -129,6 +132,38 @@ class TestFeed(BalanceCommon):
         self.stripe.faults.clear()
         self.feed()
         self.assertFalse(self.provider.stripe_checkout_feed_error)
+        self.assert_ties()
+
+    # === DATABASE === #
+
+    @mute_logger(FEED, BOOKING, 'odoo.sql_db')
+    def test_lasting_database_error_is_told(self):
+        """Catches a statement that times out each time and passes for a conflict."""
+        self.pay(100)
+        self.refuse_in_database('57014', 'INSERT ON stripe_balance_transaction')
+        self.feed()
+        self.assertIn('refused by the database', self.provider.stripe_checkout_feed_error)
+        self.accept_in_database()
+        self.refuse_in_database('57014', 'INSERT ON account_bank_statement_line')
+        self.feed()
+        self.assertIn('refused by the database', self.get_rows().error)
+        self.accept_in_database()
+        self.feed()
+        self.assertFalse(self.provider.stripe_checkout_feed_error)
+        self.assert_ties()
+
+    @mute_logger(FEED, 'odoo.sql_db')
+    def test_connection_that_is_written_meanwhile_does_not_end_the_run(self):
+        """Catches a conflict that ends the scheduled action for the companies after this one."""
+        self.pay(100)
+        for column in ('stripe_checkout_fed_at', 'stripe_checkout_feed_error'):
+            self.refuse_in_database('40001', f'UPDATE OF {column} ON payment_provider')
+            self.feed()
+            self.accept_in_database()
+            self.assertFalse(self.get_rows())
+            self.stripe.faults.next(9, 'reset', path='/v1/balance_transactions')
+        self.stripe.faults.clear()
+        self.feed()
         self.assert_ties()
 
     # === ONCE === #

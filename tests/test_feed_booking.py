@@ -109,6 +109,81 @@ class TestFeedBooking(BalanceCommon):
         self.assertEqual(self.get_balance(), -18.2)
         self.assert_ties()
 
+    def lose_dispute(self, amount=None):
+        """Have a paid invoice disputed and lost; return invoice and dispute."""
+        invoice = self.pay(100)
+        made = self.stripe.dispute(invoice.transaction_ids.stripe_checkout_session_id, amount)
+        self.stripe.lose_dispute(made['id'])
+        return invoice, made
+
+    def assert_paid_again(self, invoice):
+        """Check that the payment counts again, and that nothing stays with disputed payments."""
+        disputed = self.provider.stripe_checkout_dispute_account_id
+        self.assertEqual(self.get_balance(disputed), 0)
+        self.assertEqual(invoice.amount_residual, 0)
+        self.assertIn(invoice.payment_state, ('paid', 'in_payment'))
+        self.assertNotIn("Dispute lost", invoice.activity_ids.mapped('summary'))
+        self.assert_ties()
+
+    def test_lost_dispute_whose_money_comes_back(self):
+        for event_first, feed_first in ((False, False), (True, False), (False, True)):
+            with self.subTest(event_first=event_first, feed_first=feed_first):
+                invoice, made = self.lose_dispute()
+                if not feed_first:
+                    self.settle()
+                    self.feed()
+                    self.assertEqual(invoice.payment_state, 'not_paid')
+                    self.assertIn("Dispute lost", invoice.activity_ids.mapped('summary'))
+                self.stripe.reinstate_dispute(made['id'])
+                if event_first:
+                    self.settle()
+                self.feed()
+                self.settle()
+                self.feed()
+                self.assert_paid_again(invoice)
+
+    def test_part_of_a_payment_comes_back_after_a_lost_dispute(self):
+        invoice, made = self.lose_dispute(3000)
+        self.settle()
+        self.feed()
+        self.assertEqual(invoice.amount_residual, 30)
+        self.stripe.reinstate_dispute(made['id'])
+        self.settle()
+        self.feed()
+        self.assert_paid_again(invoice)
+
+    def test_money_of_a_lost_dispute_comes_back_after_the_client_paid_again(self):
+        invoice, made = self.lose_dispute()
+        self.settle()
+        self.feed()
+        payment = invoice.transaction_ids.payment_id
+        self.env['account.payment.register'].with_context(
+            active_model='account.move', active_ids=invoice.ids
+        ).create({})._create_payments()
+        self.stripe.reinstate_dispute(made['id'])
+        self.settle()
+        self.feed()
+        self.assert_paid_again(invoice)
+        self.assertEqual(payment.stripe_checkout_credit, 100)
+        self.assertIn('100.00', payment.activity_ids.note)
+
+    def test_money_of_a_lost_dispute_that_comes_back_in_part_is_a_todo(self):
+        invoice, made = self.lose_dispute()
+        self.settle()
+        self.feed()
+        self.stripe.reinstate_dispute(made['id'], 4000)
+        self.settle()
+        self.feed()
+        self.settle()
+        self.assertEqual(invoice.payment_state, 'not_paid')
+        disputed = self.provider.stripe_checkout_dispute_account_id
+        self.assertEqual(self.get_balance(disputed), -40)
+        todos = invoice.activity_ids.filtered(lambda todo: "came back" in todo.summary)
+        self.assertEqual(len(todos), 1)
+        for text in ('40.00', invoice.name, disputed.name):
+            self.assertIn(text, todos.note)
+        self.assert_ties()
+
     def test_debit_that_comes_back(self):
         invoice = self.pay(100, method='us_bank_account')
         self.feed()

@@ -108,31 +108,17 @@ class TestQueue(StripeCheckoutCommon):
         self.assert_booked(good, 100)
         self.assertEqual(self.get_event(good).state, 'done')
 
-    def break_booking(self, invoice, code):
-        """Let the database refuse to book an invoice's payment, each time, with an error code."""
-        self.env.cr.execute(
-            SQL(
-                """
-                CREATE FUNCTION refuse_payment() RETURNS trigger LANGUAGE plpgsql AS $body$
-                BEGIN
-                    RAISE EXCEPTION 'refused by the database' USING ERRCODE = %s;
-                END $body$;
-                CREATE TRIGGER refuse_payment BEFORE INSERT ON account_payment
-                   FOR EACH ROW WHEN (NEW.payment_transaction_id = %s)
-                   EXECUTE FUNCTION refuse_payment();
-                """,
-                code,
-                invoice.transaction_ids.id,
-            )
-        )
-
     @mute_logger(QUEUE, 'odoo.sql_db')
     def test_lasting_database_error_holds_up_no_other(self):
         # A statement that times out, and a conflict that never ends.
         for code in ('57014', '40001'):
             with self.subTest(code=code):
                 broken, good = self.pay(), self.pay()
-                self.break_booking(broken, code)
+                self.refuse_in_database(
+                    code,
+                    'INSERT ON account_payment',
+                    SQL("NEW.payment_transaction_id = %s", broken.transaction_ids.id),
+                )
                 self.run_queue()
                 self.assertRecordValues(
                     self.get_event(broken),
@@ -140,7 +126,7 @@ class TestQueue(StripeCheckoutCommon):
                 )
                 self.assertGreater(self.get_event(broken).next_attempt_at, datetime.now())
                 self.assert_booked(good, 100)
-                self.env.cr.execute("DROP FUNCTION refuse_payment CASCADE")
+                self.accept_in_database()
 
     @mute_logger(QUEUE)
     def test_attempts_grow_rarer_and_never_end(self):

@@ -5,8 +5,11 @@ from freezegun import freeze_time
 from odoo import fields
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import Form, new_test_user, tagged
+from odoo.tools import mute_logger
 
 from .common import StripeCheckoutCommon
+
+REMINDERS = 'odoo.addons.payment_stripe_checkout.models.account_move_reminder'
 
 
 @tagged('post_install', '-at_install')
@@ -263,6 +266,16 @@ class TestReminders(StripeCheckoutCommon):
         self.create_due(-2)
         self.remind()
         self.assertEqual(len(self.read_mails()), 1)
+
+    @mute_logger('odoo.sql_db')
+    def test_lasting_database_error_is_logged(self):
+        """Catches a statement that times out each time and passes for a conflict."""
+        self.switch_on()
+        self.create_due(3)
+        self.refuse_in_database('57014', 'INSERT ON stripe_checkout_reminder')
+        with self.assertLogs(REMINDERS, 'ERROR') as logs:
+            self.remind()
+        self.assertIn('refused by the database', logs.output[0])
 
     def test_never_for_what_is_not_owed(self):
         self.switch_on()

@@ -76,6 +76,30 @@ class TestUnknownSession(StripeCheckoutCommon):
         self.assertEqual(invoice.transaction_ids.state, 'cancel')
         self.assertEqual(len(self.get_todos(invoice)), 1)
 
+    def test_refund_that_is_gone_can_be_made_again(self):
+        invoice = self.create_invoice(100)
+        session = self.open_link(invoice)
+        self.stripe.pay(session['id'])
+        self.deliver()
+        self.run_queue()
+        payment = self.get_payments(invoice)
+        self.stripe.account.refund_status = 'requires_action'
+        self.addCleanup(setattr, self.stripe.account, 'refund_status', None)
+        made = self.stripe.refund(session['id'], 4000)
+        self.deliver()
+        self.run_queue()
+        self.assertEqual(payment.amount_available_for_refund, 60)
+        self.sweep()
+        self.forget(made)
+        self.sweep(minutes=30)
+        self.sweep(minutes=50)
+        self.env.invalidate_all()
+        self.assertEqual(payment.amount_available_for_refund, 100)
+        todo = self.get_todos(invoice)
+        self.assertEqual(todo.user_id, self.billing_admin)
+        for text in (made['id'], '40.00', invoice.name):
+            self.assertIn(text, todo.note)
+
     @mute_logger(SWEEP)
     def test_other_refusals_prove_nothing(self):
         invoice = self.create_invoice(100)

@@ -28,6 +28,7 @@ _OBJECTS = {
     "review_dispute": "hand in evidence: dispute_id",
     "win_dispute": "the money comes back: dispute_id, return_fee",
     "lose_dispute": "the money stays away: dispute_id",
+    "reinstate_dispute": "money comes back after a loss: dispute_id, amount",
     "close_inquiry": "an inquiry ends without a chargeback: dispute_id",
     "reconcile_payout": "complete an automatic payout's list: payout_id",
     "send_payout": "a payout is in transit: payout_id",

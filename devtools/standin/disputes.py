@@ -236,19 +236,32 @@ class Disputes:
         """
         self._must_be(dispute, "needs_response", "under_review")
         withdrawn = dispute["balance_transactions"][0]
-        returned = self.world.bookkeeping.give_back(
-            account,
-            withdrawn,
-            type="adjustment",
-            reporting_category="dispute_reversal",
-            description=f"Chargeback reversal for {dispute['charge']}",
-            fee=-withdrawn["fee"] if return_fee else 0,
-            fee_description="Dispute fee refund",
-        )
-        dispute["balance_transactions"].append(returned)
+        self._give_back(account, dispute, fee=-withdrawn["fee"] if return_fee else 0)
         dispute["is_charge_refundable"] = True
         self._close(account, dispute, "won")
         self._emit(account, "funds_reinstated", dispute)
+
+    def reinstate(self, account, dispute, amount=None):
+        """Money comes back although the dispute was lost, as after an appeal.
+
+        :param amount: in minor units of the settlement currency; all of it if None.
+        :raise StandInError: if the dispute is not lost.
+        """
+        self._must_be(dispute, "lost")
+        self._give_back(account, dispute, fee=0, **({"amount": amount} if amount else {}))
+        self._emit(account, "funds_reinstated", dispute)
+
+    def _give_back(self, account, dispute, **values):
+        returned = self.world.bookkeeping.give_back(
+            account,
+            dispute["balance_transactions"][0],
+            type="adjustment",
+            reporting_category="dispute_reversal",
+            description=f"Chargeback reversal for {dispute['charge']}",
+            fee_description="Dispute fee refund",
+            **values,
+        )
+        dispute["balance_transactions"].append(returned)
 
     def lose(self, account, dispute, cause=None):
         """The bank decides for the payer: what was withdrawn stays away.

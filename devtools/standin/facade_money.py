@@ -141,6 +141,13 @@ class Money:
         """Let the bank decide for the payer; return the dispute."""
         return self._play("dispute", dispute_id, self.disputes.lose)
 
+    def reinstate_dispute(self, dispute_id, amount=None):
+        """Let money come back although the dispute was lost; return the dispute.
+
+        :param amount: in minor units of the settlement currency; all of it if None.
+        """
+        return self._play("dispute", dispute_id, self.disputes.reinstate, amount)
+
     def close_inquiry(self, dispute_id):
         """End an inquiry without a chargeback (``warning_closed``); return the dispute."""
         return self._play("dispute", dispute_id, self.disputes.close_inquiry)

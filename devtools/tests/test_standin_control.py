@@ -100,6 +100,7 @@ def test_refunds_and_disputes(standin, client):
     assert closed["status"] == "warning_closed"
     lost = control(standin, "dispute", paid_id=session, reason="duplicate")["id"]
     assert control(standin, "lose_dispute", dispute_id=lost)["status"] == "lost"
+    assert control(standin, "reinstate_dispute", dispute_id=lost)["status"] == "lost"
     debit = new_session(client).id
     control(standin, "pay", session_id=debit, method="us_bank_account")
     control(standin, "settle_debit", session_id=debit)

@@ -131,6 +131,17 @@ def test_lost_moves_no_more_money(standin, client, session):
         standin.win_dispute(dispute)
 
 
+def test_money_comes_back_after_a_loss(standin, client, session):
+    dispute = standin.dispute(session.id)["id"]
+    with pytest.raises(StandInError, match="needs_response"):
+        standin.reinstate_dispute(dispute)
+    standin.lose_dispute(dispute)
+    assert standin.reinstate_dispute(dispute, 2000)["status"] == "lost"
+    withdrawn, returned = client.v1.disputes.retrieve(dispute).balance_transactions
+    assert (withdrawn.amount, returned.amount, returned.fee) == (-12050, 2000, 0)
+    assert dispute_events(standin)[-1] == "funds_reinstated"
+
+
 def test_accepting_is_losing(standin, client, session):
     dispute = standin.dispute(session.id)["id"]
     assert client.v1.disputes.close(dispute).status == "lost"
