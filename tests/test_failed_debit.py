@@ -171,7 +171,8 @@ class TestFailedDebit(StripeCheckoutCommon):
         self.provider.with_user(self.billing_admin).stripe_checkout_user_id = self.billing_admin
         invoice = self.create_invoice(100)
         session = self.decline(invoice)
-        self.stripe.pay(session['id'], outcome='insufficient_funds')
+        with freeze_time(datetime.now() + timedelta(minutes=1)):
+            self.stripe.pay(session['id'], outcome='insufficient_funds')
         self.work()
         told = invoice.message_ids.filtered(lambda m: 'insufficient_funds' in str(m.body))
         self.assertEqual(len(told), 2)
