@@ -54,11 +54,14 @@ class PortalAccountStripeCheckout(PortalAccount):
         states = invoices._stripe_checkout_get_states()
         badges = invoices._stripe_checkout_get_badges()
         tested = invoices._stripe_checkout_filter_paid_in_test_mode()
+        # In sudo mode: clients cannot read the transactions that Odoo looks at.
+        otherwise = invoices.filtered(
+            lambda invoice: states[invoice] != 'payable' and invoice.sudo()._has_to_be_paid()
+        )._stripe_checkout_filter_other_ways()
         for row in rows:
             invoice = row['invoice']
             row['pay_online'] = states[invoice] == 'payable'
-            # In sudo mode: clients cannot read the transactions that Odoo looks at.
-            row['pay_otherwise'] = not row['pay_online'] and invoice.sudo()._has_to_be_paid()
+            row['pay_otherwise'] = invoice in otherwise
             row['badges'] = badges[invoice]
             row['paid_in_test_mode'] = invoice in tested
         return rows
@@ -73,7 +76,7 @@ class PortalAccountStripeCheckout(PortalAccount):
             **values,
             'pay_online': pay_online,
             'pay_other_ways': invoice._has_to_be_paid()
-            and (invoice._stripe_checkout_has_other_ways()),
+            and bool(invoice._stripe_checkout_filter_other_ways()),
             'pay_due': invoice._stripe_checkout_get_due(),
             'pay_discount': invoice._stripe_checkout_get_discount(),
             'pay_reason': invoice._stripe_checkout_get_reason(),

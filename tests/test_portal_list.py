@@ -212,6 +212,24 @@ class TestPortalList(PortalCommon):
         self.assertLessEqual(count(80), few)
         self.assertLessEqual(first, few + 10, "Making the tokens of new invoices")
 
+    def test_queries_do_not_grow_where_online_payment_is_off(self):
+        def count():
+            self.env.flush_all()
+            self.env.invalidate_all()
+            before = self.cr.sql_log_count
+            self.open_page('/my/invoices')
+            return self.cr.sql_log_count - before
+
+        self.provider.state = 'disabled'
+        for number in range(2):
+            self.create_invoice(10 + number)
+        count()  # Warms the caches, and gives the invoices their tokens.
+        few = count()
+        for number in range(10):
+            self.create_invoice(20 + number)
+        count()
+        self.assertLessEqual(count(), few)
+
     def create_of_every_kind(self):
         """Create one invoice of each kind that a row of the list can show."""
         colleague = self.env['res.partner'].create({
