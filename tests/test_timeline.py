@@ -65,7 +65,7 @@ class TestTimeline(StripeCheckoutCommon):
             "client@example.com",
             "opened for the first time",
             "Checkout started: $ 100.00",
-            "Attempt declined: insufficient_funds",
+            "Attempt declined: not enough money on the account (insufficient_funds)",
             "Paid: $ 100.00, Card",
             "Payment confirmation sent",
         ):
