@@ -133,9 +133,13 @@ class PayController(http.Controller):
         self._use_language_of(link)
         self._settle(transaction)
         state = self._get_done_state(transaction)
-        response = self._render('done', {'link': link, 'transaction': transaction, 'state': state})
         looks = int(look) if len(look) < 4 and look.isdecimal() else 0
-        if state == 'waiting' and looks < len(WAITING_SECONDS):
+        looks_again = state == 'waiting' and looks < len(WAITING_SECONDS)
+        response = self._render(
+            'done',
+            {'link': link, 'transaction': transaction, 'state': state, 'looks_again': looks_again},
+        )
+        if looks_again:
             # The browser looks again by itself, without JavaScript.
             query = url_encode({'session_id': session_id, 'look': looks + 1})
             response.headers['Refresh'] = (
