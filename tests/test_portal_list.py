@@ -101,6 +101,29 @@ class TestPortalList(PortalCommon):
         self.assertEqual(self.read_badges(invoice), ['refunded'])
         self.assertEqual(self.read_badges_of_page(invoice), ['refunded'])
 
+    def test_refund_of_a_part_is_no_refunded_invoice(self):
+        """Half by wire, half at Stripe: what came by wire is still paid."""
+        invoice = self.create_invoice(100)
+        self.pay_otherwise(invoice, 50)
+        [session] = self.pay_online(invoice)
+        self.stripe.refund(session['id'])
+        self.process()
+        self.assertEqual(self.read_badges(invoice), ['paid'])
+        self.assertEqual(self.read_badges_of_page(invoice), ['paid'])
+
+    def test_refunded_where_a_credit_note_covers_the_rest(self):
+        invoice = self.create_invoice(100)
+        credit_note = self.create_invoice(30, move_type='out_refund')
+        (invoice + credit_note).line_ids.filtered(
+            lambda line: line.display_type == 'payment_term'
+        ).reconcile()
+        [session] = self.pay_online(invoice)
+        self.assertEqual(session['amount_total'], 7000)
+        self.assertEqual(self.read_badges(invoice), ['paid'])
+        self.stripe.refund(session['id'])
+        self.process()
+        self.assertEqual(self.read_badges(invoice), ['refunded'])
+
     def test_disputed_at_stripe(self):
         invoice = self.create_overdue()
         [session] = self.pay_online(invoice)
