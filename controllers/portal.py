@@ -175,10 +175,11 @@ class PortalAccountStripeCheckout(PortalAccount):
     @route()
     def portal_my_overdue_invoices(self, **kwargs):
         """Override of `account_payment`, whose form asks for totals: the overview asks for what is
-        left of them."""
+        left of them, and says so where nobody takes a payment."""
         moves = request.env['account.move']
         if moves.has_access('read'):
             overdue = moves.search(self._get_overdue_invoices_domain())
-            if 'payable' in overdue._stripe_checkout_get_states().values():
+            is_payable = 'payable' in overdue._stripe_checkout_get_states().values()
+            if is_payable or (overdue and not overdue._stripe_checkout_filter_other_ways()):
                 return request.redirect('/my/billing')
         return super().portal_my_overdue_invoices(**kwargs)
