@@ -257,6 +257,9 @@ class PayController(http.Controller):
     def _render(self, page, values):
         template = f'payment_stripe_checkout.pay_{page}'
         values['is_way_back'] = bool(values['link']) and self._is_way_back(values['link'])
+        lang = request.env.lang  # Of the client: the records were found before it was known.
+        for name in {'link', 'transaction'} & values.keys():
+            values[name] = values[name] and values[name].with_context(lang=lang)
         return self._protect(request.render(template, values))
 
     @staticmethod
