@@ -295,6 +295,22 @@ class TestTimeline(StripeCheckoutCommon):
         self.assertEqual(self.stripe.session(session['id'])['status'], 'expired')
         self.assertFalse(self.is_visible(invoice, 'action_stripe_checkout_revoke_link'))
 
+    def test_list_shows_the_status(self):
+        moves = self.env['account.move'].with_user(self.biller)
+        view = moves.get_view(self.env.ref('account.view_out_invoice_tree').id, 'list')
+        [column] = html.fromstring(view['arch'].encode()).xpath(
+            "//field[@name='stripe_checkout_status']"
+        )
+        self.assertEqual(column.get('optional'), 'show')
+
+    def test_form_lets_staff_copy_the_link(self):
+        moves = self.env['account.move'].with_user(self.biller)
+        view = moves.get_view(self.env.ref('account.view_move_form').id, 'form')
+        [link] = html.fromstring(view['arch'].encode()).xpath(
+            "//field[@name='stripe_checkout_url']"
+        )
+        self.assertEqual(link.get('widget'), 'CopyClipboardURL')
+
     def test_form_shows_it_to_staff(self):
         invoice = self.create_invoice(100)
         with Form(invoice.with_user(self.biller)) as form:
