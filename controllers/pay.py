@@ -133,9 +133,13 @@ class PayController(http.Controller):
         self._use_language_of(link)
         self._settle(transaction)
         state = self._get_done_state(transaction)
-        response = self._render('done', {'link': link, 'transaction': transaction, 'state': state})
         looks = int(look) if len(look) < 4 and look.isdecimal() else 0
-        if state == 'waiting' and looks < len(WAITING_SECONDS):
+        looks_again = state == 'waiting' and looks < len(WAITING_SECONDS)
+        response = self._render(
+            'done',
+            {'link': link, 'transaction': transaction, 'state': state, 'looks_again': looks_again},
+        )
+        if looks_again:
             # The browser looks again by itself, without JavaScript.
             query = url_encode({'session_id': session_id, 'look': looks + 1})
             response.headers['Refresh'] = (
@@ -253,6 +257,9 @@ class PayController(http.Controller):
     def _render(self, page, values):
         template = f'payment_stripe_checkout.pay_{page}'
         values['is_way_back'] = bool(values['link']) and self._is_way_back(values['link'])
+        lang = request.env.lang  # Of the client: the records were found before it was known.
+        for name in {'link', 'transaction'} & values.keys():
+            values[name] = values[name] and values[name].with_context(lang=lang)
         return self._protect(request.render(template, values))
 
     @staticmethod

@@ -54,11 +54,14 @@ class PortalAccountStripeCheckout(PortalAccount):
         states = invoices._stripe_checkout_get_states()
         badges = invoices._stripe_checkout_get_badges()
         tested = invoices._stripe_checkout_filter_paid_in_test_mode()
+        # In sudo mode: clients cannot read the transactions that Odoo looks at.
+        otherwise = invoices.filtered(
+            lambda invoice: states[invoice] != 'payable' and invoice.sudo()._has_to_be_paid()
+        )._stripe_checkout_filter_other_ways()
         for row in rows:
             invoice = row['invoice']
             row['pay_online'] = states[invoice] == 'payable'
-            # In sudo mode: clients cannot read the transactions that Odoo looks at.
-            row['pay_otherwise'] = not row['pay_online'] and invoice.sudo()._has_to_be_paid()
+            row['pay_otherwise'] = invoice in otherwise
             row['badges'] = badges[invoice]
             row['paid_in_test_mode'] = invoice in tested
         return rows
@@ -73,7 +76,7 @@ class PortalAccountStripeCheckout(PortalAccount):
             **values,
             'pay_online': pay_online,
             'pay_other_ways': invoice._has_to_be_paid()
-            and (invoice._stripe_checkout_has_other_ways()),
+            and bool(invoice._stripe_checkout_filter_other_ways()),
             'pay_due': invoice._stripe_checkout_get_due(),
             'pay_discount': invoice._stripe_checkout_get_discount(),
             'pay_reason': invoice._stripe_checkout_get_reason(),
@@ -172,10 +175,11 @@ class PortalAccountStripeCheckout(PortalAccount):
     @route()
     def portal_my_overdue_invoices(self, **kwargs):
         """Override of `account_payment`, whose form asks for totals: the overview asks for what is
-        left of them."""
+        left of them, and says so where nobody takes a payment."""
         moves = request.env['account.move']
         if moves.has_access('read'):
             overdue = moves.search(self._get_overdue_invoices_domain())
-            if 'payable' in overdue._stripe_checkout_get_states().values():
+            is_payable = 'payable' in overdue._stripe_checkout_get_states().values()
+            if is_payable or (overdue and not overdue._stripe_checkout_filter_other_ways()):
                 return request.redirect('/my/billing')
         return super().portal_my_overdue_invoices(**kwargs)

@@ -7,6 +7,7 @@ from . import (
     account_move_eligibility,
     account_move_mail,
     account_move_portal,
+    account_move_refunded,
     account_move_reminder,
     account_move_send,
     account_move_stripe_ids,

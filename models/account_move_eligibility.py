@@ -111,11 +111,8 @@ class AccountMove(models.Model):
 
         :rtype: account.move
         """
-        # In sudo mode: clients and strangers can read neither providers nor partners.
-        moves_sudo = self.sudo()
-        alike = moves_sudo.grouped(lambda m: (m.company_id, m.currency_id, m.partner_id.country_id))
         offered = self.browse()
-        for (company, currency, _country), invoices in alike.items():
+        for (company, currency, _country), invoices in self._stripe_checkout_group_alike().items():
             provider = invoices._stripe_checkout_find_provider(0.0)
             offered += invoices.filtered(
                 lambda move, company=company, currency=currency, provider=provider: (
@@ -123,6 +120,17 @@ class AccountMove(models.Model):
                 )
             ).with_env(self.env)
         return offered
+
+    def _stripe_checkout_group_alike(self):
+        """Group the invoices by what providers are offered by, but for the amount.
+
+        :return: The invoices of each company, currency and country, in sudo mode.
+        :rtype: dict[tuple, account.move]
+        """
+        # In sudo mode: clients and strangers can read neither providers nor partners.
+        return self.sudo().grouped(
+            lambda move: (move.company_id, move.currency_id, move.partner_id.country_id)
+        )
 
     def _stripe_checkout_get_provider(self):
         """Return the provider through which the invoices can be paid now, all at once.
@@ -149,14 +157,25 @@ class AccountMove(models.Model):
             lambda p: p.code == PROVIDER_CODE and p._stripe_checkout_takes_payments()
         )[:1]
 
-    def _stripe_checkout_has_other_ways(self):
-        """Tell whether another provider than ours can take a payment of the invoice.
+    def _stripe_checkout_filter_other_ways(self):
+        """Return which of the invoices another provider than ours can take a payment of.
 
-        :rtype: bool
+        The number of queries does not grow with the number of invoices.
+
+        :rtype: account.move
         """
-        self.ensure_one()
-        providers = self._stripe_checkout_get_compatible_providers(self.amount_residual)
-        return any(provider.code != PROVIDER_CODE for provider in providers)
+        found = self.browse()
+        for (company, currency, _country), invoices in self._stripe_checkout_group_alike().items():
+            others = invoices._stripe_checkout_get_compatible_providers(0.0).filtered(
+                lambda provider: provider.code != PROVIDER_CODE
+            )
+            found += invoices.filtered(
+                lambda move, company=company, currency=currency, others=others: any(
+                    other._stripe_checkout_is_within_limit(move.amount_residual, currency, company)
+                    for other in others
+                )
+            ).with_env(self.env)
+        return found
 
     def _stripe_checkout_get_compatible_providers(self, amount):
         """Return the published providers that Odoo offers the client of the invoices."""

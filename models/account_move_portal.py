@@ -87,31 +87,6 @@ class AccountMove(models.Model):
             keys.append('overdue')
         return keys or ['open']
 
-    def _stripe_checkout_is_refunded(self):
-        """Tell whether all that was paid online went back to the client.
-
-        :rtype: bool
-        """
-        self.ensure_one()
-        transactions_sudo = self.sudo().transaction_ids  # Clients cannot read them.
-        refunds = [
-            tx
-            for tx in transactions_sudo.child_transaction_ids
-            if tx.state == 'done' and tx.operation == 'refund'
-        ]
-        if not refunds:
-            return False
-        # What came after the invoice was paid otherwise never was its money.
-        matched = self.sudo().line_ids.matched_credit_ids.credit_move_id.move_id
-        paid = [
-            tx
-            for tx in transactions_sudo
-            if tx.state == 'done' and tx.payment_id.move_id in matched
-        ]
-        back = [tx for tx in refunds if tx.source_transaction_id in paid]
-        left = sum(tx.amount for tx in (*paid, *back))  # The amounts of refunds are negative.
-        return bool(back) and self.currency_id.compare_amounts(left, 0) <= 0
-
     def _stripe_checkout_get_open_terms(self):
         """Return what is left of the invoices, installment by installment, the earliest first.
 

@@ -37,11 +37,25 @@ class PaymentProvider(models.Model):
         :return: Whether it can; an empty provider takes nothing.
         :rtype: bool
         """
-        if not self or not utils.can_be_charged(amount, currency.name):
-            return False
+        return (
+            bool(self)
+            and utils.can_be_charged(amount, currency.name)
+            and self._stripe_checkout_is_within_limit(amount, currency, company)
+        )
+
+    def _stripe_checkout_is_within_limit(self, amount, currency, company):
+        """Tell whether a provider of any kind can take an amount, by its own limit.
+
+        As `_get_compatible_providers` of `payment` judges by it.
+
+        :param float amount: The amount in major units.
+        :param res.currency currency: Its currency.
+        :param res.company company: The company, in whose currency the limit is.
+        :rtype: bool
+        """
+        self.ensure_one()
         if not self.maximum_amount:
             return True
-        # As `_get_compatible_providers` of `payment` judges by the limit.
         today = fields.Date.context_today(self)
         converted = currency._convert(amount, company.currency_id, company, today)
         return currency.compare_amounts(self.maximum_amount, converted) >= 0

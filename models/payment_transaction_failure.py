@@ -2,6 +2,8 @@
 
 from odoo import fields, models
 
+from ..decline_codes import MEANINGS
+
 
 class PaymentTransaction(models.Model):
     _inherit = 'payment.transaction'
@@ -37,8 +39,8 @@ class PaymentTransaction(models.Model):
         if self.state == 'done':
             return
         message = self.env._(
-            "An attempt to pay online was declined (%(reason)s). The client can try again.",
-            reason=reason or self.env._("no reason given"),
+            "An attempt to pay online was declined: %(reason)s. The client can try again.",
+            reason=self._stripe_checkout_describe_decline(reason),
         )
         if self.stripe_checkout_declines > 1 or not self.invoice_ids:
             self._log_message_on_linked_documents(message)
@@ -46,6 +48,19 @@ class PaymentTransaction(models.Model):
         user = self.provider_id._stripe_checkout_get_follow_up_user(self.company_id)
         for invoice in self.invoice_ids:
             invoice.message_post(body=message, partner_ids=user.partner_id.ids)
+
+    def _stripe_checkout_describe_decline(self, code):
+        """Say to staff in words why an attempt was declined.
+
+        :param str code: Stripe's code of the reason, may be empty.
+        :return: The words, with the code in parentheses.
+        :rtype: str
+        """
+        if not code:
+            return self.env._("no reason given")
+        meaning = MEANINGS.get(code)
+        words = self.env._(meaning) if meaning else code.replace('_', ' ')
+        return f'{words} ({code})'
 
     def _stripe_checkout_follow_up_failure(self):
         """Tell client and staff that a debit which was under way has failed."""

@@ -15,10 +15,9 @@ class PaymentTransaction(models.Model):
             return []
         amount = self.currency_id.format(self.amount)
         told = [(self.create_date, self.env._("Checkout started: %(amount)s", amount=amount))]
-        for moment, reason in self.stripe_checkout_decline_log or []:
-            text = self.env._(
-                "Attempt declined: %(reason)s", reason=reason or self.env._("no reason given")
-            )
+        for moment, code in self.stripe_checkout_decline_log or []:
+            reason = self._stripe_checkout_describe_decline(code)
+            text = self.env._("Attempt declined: %(reason)s", reason=reason)
             told.append((fields.Datetime.to_datetime(moment), text))
         return [*told, self._stripe_checkout_tell_end(), self._stripe_checkout_tell_mail()]
 

@@ -171,8 +171,10 @@ class TestBillingOverview(PortalCommon):
 
     def test_odoos_page_of_overdue_invoices_gives_way(self):
         self.create_due(100, self.late, partner_id=self.portal_user.partner_id.id)
-        response = self.url_open('/my/invoices/overdue')
-        self.assertEqual(response.url, f'{self.base_url()}/my/billing')
+        for state in ('test', 'disabled'):
+            self.provider.state = state
+            response = self.url_open('/my/invoices/overdue')
+            self.assertEqual(response.url, f'{self.base_url()}/my/billing', state)
 
     # === UNDER WAY, CREDIT, PAID === #
 

@@ -139,13 +139,19 @@ class TestDonePage(PortalCommon):
         path = self.get_done_path(session)
         looks, waited = 0, 0
         while True:
-            response, _page = self.open_done(path, 'waiting')
+            response, page = self.open_done(path, 'waiting')
+            says_so = "looks again by itself" in ' '.join(page.text_content().split())
+            self.assertEqual(says_so, 'Refresh' in response.headers)
             if 'Refresh' not in response.headers:
                 break
             seconds, _separator, path = response.headers['Refresh'].partition('; url=')
             looks, waited = looks + 1, waited + int(seconds)
             self.assertLess(looks, 20)
         self.assertGreater(waited, 120)
+        self.assertIn("do not pay again", page.text_content())
+        [path] = page.xpath("//a[@name='o_stripe_checkout_refresh']/@href")
+        response, _page = self.open_done(path, 'waiting')
+        self.assertIn('Refresh', response.headers, "Asked to, it waits once more")
 
     # === STRANGERS === #
 

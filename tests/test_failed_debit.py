@@ -162,10 +162,17 @@ class TestFailedDebit(StripeCheckoutCommon):
         invoice = self.create_invoice(100)
         self.decline(invoice)
         self.assertEqual(self.read_mails(), [])
+        said = "declined: not enough money on the account (insufficient_funds)."
         self.assertTrue(
-            any('insufficient_funds' in str(m.body) for m in invoice.message_ids),
+            any(said in str(m.body) for m in invoice.message_ids),
             invoice.message_ids.mapped('body'),
         )
+
+    def test_reasons_in_words(self):
+        describe = self.env['payment.transaction']._stripe_checkout_describe_decline
+        self.assertEqual(describe('generic_decline'), "no reason given (generic_decline)")
+        self.assertEqual(describe('a_new_code'), "a new code (a_new_code)", "Not in our table")
+        self.assertEqual(describe(''), "no reason given")
 
     def test_somebody_is_notified_of_the_first_decline(self):
         self.provider.with_user(self.billing_admin).stripe_checkout_user_id = self.billing_admin

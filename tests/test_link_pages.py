@@ -335,7 +335,9 @@ class TestLinkPages(StripeCheckoutCommon):
     # === LANGUAGE === #
 
     def test_checkout_speaks_the_clients_language(self):
-        for lang, locale in (('en_US', 'en'), ('fr_FR', 'fr'), ('pt_BR', 'pt-BR')):
+        ours = ('en_US', 'fr_FR', 'de_DE', 'es_ES', 'it_IT', 'nl_NL', 'pl_PL')
+        locales = {lang: lang[:2] for lang in ours} | {'pt_PT': 'pt', 'pt_BR': 'pt-BR'}
+        for lang, locale in locales.items():
             self.env['res.lang']._activate_lang(lang)
             self.client.lang = lang
             self.open_link(self.create_invoice(100))

@@ -101,6 +101,29 @@ class TestPortalList(PortalCommon):
         self.assertEqual(self.read_badges(invoice), ['refunded'])
         self.assertEqual(self.read_badges_of_page(invoice), ['refunded'])
 
+    def test_refund_of_a_part_is_no_refunded_invoice(self):
+        """Half by wire, half at Stripe: what came by wire is still paid."""
+        invoice = self.create_invoice(100)
+        self.pay_otherwise(invoice, 50)
+        [session] = self.pay_online(invoice)
+        self.stripe.refund(session['id'])
+        self.process()
+        self.assertEqual(self.read_badges(invoice), ['paid'])
+        self.assertEqual(self.read_badges_of_page(invoice), ['paid'])
+
+    def test_refunded_where_a_credit_note_covers_the_rest(self):
+        invoice = self.create_invoice(100)
+        credit_note = self.create_invoice(30, move_type='out_refund')
+        (invoice + credit_note).line_ids.filtered(
+            lambda line: line.display_type == 'payment_term'
+        ).reconcile()
+        [session] = self.pay_online(invoice)
+        self.assertEqual(session['amount_total'], 7000)
+        self.assertEqual(self.read_badges(invoice), ['paid'])
+        self.stripe.refund(session['id'])
+        self.process()
+        self.assertEqual(self.read_badges(invoice), ['refunded'])
+
     def test_disputed_at_stripe(self):
         invoice = self.create_overdue()
         [session] = self.pay_online(invoice)
@@ -211,6 +234,24 @@ class TestPortalList(PortalCommon):
         first = count(80)
         self.assertLessEqual(count(80), few)
         self.assertLessEqual(first, few + 10, "Making the tokens of new invoices")
+
+    def test_queries_do_not_grow_where_online_payment_is_off(self):
+        def count():
+            self.env.flush_all()
+            self.env.invalidate_all()
+            before = self.cr.sql_log_count
+            self.open_page('/my/invoices')
+            return self.cr.sql_log_count - before
+
+        self.provider.state = 'disabled'
+        for number in range(2):
+            self.create_invoice(10 + number)
+        count()  # Warms the caches, and gives the invoices their tokens.
+        few = count()
+        for number in range(10):
+            self.create_invoice(20 + number)
+        count()
+        self.assertLessEqual(count(), few)
 
     def create_of_every_kind(self):
         """Create one invoice of each kind that a row of the list can show."""

@@ -65,7 +65,7 @@ class TestTimeline(StripeCheckoutCommon):
             "client@example.com",
             "opened for the first time",
             "Checkout started: $ 100.00",
-            "Attempt declined: insufficient_funds",
+            "Attempt declined: not enough money on the account (insufficient_funds)",
             "Paid: $ 100.00, Card",
             "Payment confirmation sent",
         ):
@@ -294,6 +294,22 @@ class TestTimeline(StripeCheckoutCommon):
         invoice.with_user(self.biller).action_stripe_checkout_revoke_link()
         self.assertEqual(self.stripe.session(session['id'])['status'], 'expired')
         self.assertFalse(self.is_visible(invoice, 'action_stripe_checkout_revoke_link'))
+
+    def test_list_shows_the_status(self):
+        moves = self.env['account.move'].with_user(self.biller)
+        view = moves.get_view(self.env.ref('account.view_out_invoice_tree').id, 'list')
+        [column] = html.fromstring(view['arch'].encode()).xpath(
+            "//field[@name='stripe_checkout_status']"
+        )
+        self.assertEqual(column.get('optional'), 'show')
+
+    def test_form_lets_staff_copy_the_link(self):
+        moves = self.env['account.move'].with_user(self.biller)
+        view = moves.get_view(self.env.ref('account.view_move_form').id, 'form')
+        [link] = html.fromstring(view['arch'].encode()).xpath(
+            "//field[@name='stripe_checkout_url']"
+        )
+        self.assertEqual(link.get('widget'), 'CopyClipboardURL')
 
     def test_form_shows_it_to_staff(self):
         invoice = self.create_invoice(100)

@@ -109,6 +109,16 @@ class TestTranslations(StripeCheckoutCommon):
             self.assertEqual(page.xpath('string(//h1)').strip(), heading)
             self.assertEqual(page.get('lang'), LANGUAGES[language].replace('_', '-'))
 
+    def test_amount_and_date_in_the_clients_format(self):
+        self.activate('de')
+        session = self.open_link(self.create_invoice(1234.5))
+        self.stripe.pay(session['id'])
+        url = session['success_url'].replace('{CHECKOUT_SESSION_ID}', session['id'])
+        page = self.get_page(self.url_open(url.removeprefix(self.base_url())), 'done')
+        text = ' '.join(page.text_content().split())
+        for fact in ("1.234,50", fields.Datetime.now().strftime('%d.%m.%Y'), "Karte"):
+            self.assertIn(fact, text)
+
     def test_mail_in_the_clients_language(self):
         self.activate('de')
         invoice = self.create_invoice(1234.5)
