@@ -67,3 +67,11 @@ def open_browser(site, browser, screenshots):
     for somebody in opened:
         somebody.close()
     assert [complaint for somebody in opened for complaint in somebody.complaints] == []
+
+
+@pytest.fixture
+def billing(connected, open_browser, device):
+    """The billing admin, who is no administrator, before the connection."""
+    billing = open_browser('billing', device)
+    billing.open_settings()
+    return billing

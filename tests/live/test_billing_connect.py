@@ -1,0 +1,131 @@
+"""How a billing admin connects the company to Stripe, in a real browser."""
+
+from .browsing import DESKTOP, DEVICES
+from .client import open_session
+from .connection import call_action, get_connection, get_endpoints, wait_health
+
+pytest_plugins = [f'{__package__}.fixtures', f'{__package__}.browser_fixtures']
+
+
+@DEVICES
+def test_connect(site, connected, open_browser, device, request):
+    """Catches a way to the first connection that has a dead end, or a view that does not follow."""
+    name = request.node.callspec.id
+    call_action(site, 'action_stripe_checkout_disconnect', True)
+    billing = open_browser('billing', device)
+    if device is DESKTOP:
+        _walk_the_menu(billing)
+    else:
+        billing.open_settings()
+    billing.sees("Stripe is not connected")
+    billing.look(f'not_connected_{name}')
+    assert not billing.offers('Test Connection')
+    assert not billing.offers('Disconnect')
+
+    account = site.stripe.account
+    billing.press('Connect')
+    billing.dialog.get_by_text("with the right boxes ticked").wait_for()
+    billing.look(f'connect_{name}')
+    assert billing.dialog.locator('a[href*="apikeys/create"]').count() == 2
+    billing.type_keys(account.publishable_key, account.secret_key)
+    billing.answer('Connect')
+    assert "secret key must start with" in billing.read_refusal()
+    billing.type_keys('sk_test_unknown123456', account.publishable_key)
+    billing.answer('Connect')
+    assert "does not accept the key" in billing.read_refusal()
+    assert not get_connection(site)['connected_at']
+    assert get_endpoints(account) == []
+
+    billing.type_keys(account.secret_key, account.publishable_key)
+    billing.answer('Connect')
+    assert "test mode" in billing.read_notification("Connected to Demo company")
+    billing.wait_for_dialogs_to_close()
+    wait_health(site, 'confirmed')
+    connection = get_connection(site)
+    assert connection['state'] == 'test'
+    assert connection['account_id'] == account.id
+    assert get_endpoints(account) == [connection['endpoint_id']]
+    billing.page.reload()
+    billing.sees("its events arrive")
+    billing.sees(connection['key_hint'])
+    assert billing.shows("No money moves")
+    billing.look(f'connected_{name}')
+    content = billing.page.content()
+    assert account.secret_key not in content
+    assert account.publishable_key not in content
+
+
+def _walk_the_menu(billing):
+    page = billing.page
+    page.locator('.o_navbar_apps_menu button').click()
+    page.locator('.o_app', has_text='Invoicing').click()
+    page.locator('.o_list_view').wait_for()  # Odoo closes a menu that is opened before.
+    page.locator('.o_menu_sections').get_by_role('button', name='Configuration').click()
+    page.get_by_role('menuitem', name='Stripe Checkout').click()
+    page.locator('.o_form_view').wait_for()
+
+
+def test_restricted_key_that_lacks_permissions(site, billing, connected):
+    """Catches a refusal that does not name all that is missing, or that costs the connection."""
+    lacking = ['rak_webhook_write', 'rak_event_read']
+    key = site.stripe.add_restricted_key(without=lacking)
+    billing.press('Reconnect')
+    billing.type_keys(key, site.stripe.account.publishable_key)
+    billing.answer('Connect')
+    said = billing.read_refusal()
+    for permission in lacking:
+        assert permission in said
+    assert key not in said
+    billing.answer('Cancel')
+    billing.wait_for_dialogs_to_close()
+    assert get_connection(site) == connected
+
+
+def test_reconnect_with_a_rotated_key(site, billing, connected):
+    """Catches a new key of the same account that loses settings, the webhook or a client's page."""
+    session = open_session(site.stripe, site.staff.create_invoice().url)
+    billing.press('Reconnect')
+    billing.sees("Stripe is connected")
+    assert connected['key_hint'] in billing.dialog.inner_text()
+    key = site.stripe.add_restricted_key()
+    billing.type_keys(key, site.stripe.account.publishable_key)
+    billing.answer('Connect')
+    billing.read_notification("Connected to")
+    billing.wait_for_dialogs_to_close()
+    billing.sees(f'rk_test_…{key[-4:]}')
+    wait_health(site, 'confirmed')
+    connection = get_connection(site)
+    assert connection['endpoint_id'] != connected['endpoint_id']
+    assert connection['link_expiration'] == connected['link_expiration']
+    assert site.stripe.session(session['id'])['status'] == 'open'
+
+
+def test_another_account_is_asked_about(site, billing, connected):
+    """Catches an account that is left without a question, or without what was said."""
+    other = site.stripe.add_account(display_name="Second account")
+    invoice = site.staff.create_invoice(250)
+    session = open_session(site.stripe, invoice.url)
+    billing.press('Reconnect')
+    billing.type_keys(other.secret_key, other.publishable_key)
+    billing.answer('Connect')
+    billing.dialog.get_by_text("another Stripe account").wait_for()
+    billing.look('question')
+    billing.answer('Cancel')
+    billing.wait_for_dialogs_to_close()
+    assert get_connection(site) == connected
+    assert site.stripe.session(session['id'])['status'] == 'open'
+
+    billing.press('Reconnect')
+    billing.type_keys(other.secret_key, other.publishable_key)
+    billing.answer('Connect')
+    billing.answer('Leave the Connected Account')
+    billing.read_notification("Connected to Second account")
+    billing.wait_for_dialogs_to_close()
+    billing.sees(other.id)
+    wait_health(site, 'confirmed')
+    assert get_connection(site)['account_id'] == other.id
+    assert site.stripe.session(session['id'])['status'] == 'expired'
+    assert get_endpoints(site.stripe.account) == []
+    # The client's link leads to the new account.
+    again = open_session(site.stripe, invoice.url)
+    assert other.store.get('checkout.session', again['id'])
