@@ -29,7 +29,7 @@ from . import (
     test_link_pages,
     test_link_times,
     test_log_redaction,
-    test_mail_languages,
+    test_every_mail,
     test_month,
     test_open_sessions,
     test_payment_flow,

@@ -2,6 +2,7 @@ from lxml import html
 
 from odoo.tests import tagged
 
+from ..const import MAXIMUM_LINES
 from .portal_common import PortalCommon
 
 
@@ -156,10 +157,16 @@ class TestSeveralInvoices(PortalCommon):
         first.invalidate_recordset()
         self.assertEqual(first.with_user(self.billing_admin).stripe_checkout_url, url)
 
-    def test_a_hundred_invoices_fit(self):
-        invoices = [self.create_invoice(1) for _number in range(80)]
-        session = self.open_session_of(*invoices)
-        self.assertEqual(session['amount_total'], 8000)
+    def test_a_hundred_invoices_fit_and_no_more(self):
+        """https://docs.stripe.com/api/checkout/sessions/create#create_checkout_session-line_items"""
+        *invoices, _one_more = all_of_them = [
+            self.create_invoice(1) for _number in range(MAXIMUM_LINES + 1)
+        ]
+        page = self.read_page(self.forge_ticked(*all_of_them))
+        self.assertTrue(page.xpath(".//p[@name='why_too_much']"))
+        self.assertEqual(len(self.stripe.calls), 0)
+        session = self.get_session(self.forge_ticked(*invoices).url)
+        self.assertEqual(session['amount_total'], 10000)
         self.pay(session)
         self.assertEqual({i.payment_state for i in invoices}, {'paid'})
 

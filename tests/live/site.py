@@ -8,7 +8,7 @@ from ...devtools import databases
 from ...devtools.fetch.cache import keep_log
 from ...devtools.odoo_server import OdooServer, free_port
 from ...devtools.standin import StandIn
-from .staff import Staff
+from .staff import WITHOUT_ODOOBOT, Staff
 from .waiting import PATIENCE, wait_until
 
 
@@ -41,6 +41,7 @@ class Site:
             'web.base.url.freeze': 'True',
         }.items():
             administrator.call('ir.config_parameter', 'set_param', key, value)
+        administrator.call('res.users', 'write', [administrator.user_id], WITHOUT_ODOOBOT)
         administrator.create_user(
             'billing', 'account.group_account_manager', 'base.group_partner_manager'
         )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import requests
 
 TIMEOUT = 120  # seconds
+WITHOUT_ODOOBOT = {'odoobot_state': 'disabled'}  # Its chat covers buttons on a phone.
 
 
 class Refused(Exception):
@@ -64,7 +65,8 @@ class Staff:
         self._session = requests.Session()
         self._session.trust_env = False  # No proxy between us and this machine.
         credentials = {'db': database, 'login': login, 'password': password}
-        call_json(self._session, f'{url}/web/session/authenticate', credentials)
+        session = call_json(self._session, f'{url}/web/session/authenticate', credentials)
+        self.user_id = session['uid']
 
     def call(self, model, method, *args, **kwargs):
         """Call a public method of a model.
@@ -97,7 +99,7 @@ class Staff:
                 'login': login,
                 'password': login,
                 'group_ids': [(6, 0, group_ids)],
-                'odoobot_state': 'disabled',  # Its chat window covers buttons on a phone.
+                **WITHOUT_ODOOBOT,
                 **values,
             },
         )

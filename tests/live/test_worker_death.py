@@ -230,8 +230,13 @@ def test_event_that_kills_workers_is_tried_alone(site):
         assert [_get_progress(site, each) for each in (session, other)] == [(True, 0), (True, 0)]
         site.kill()
         site.start(max_cron_threads=1)
-        wait_until(site.count_waiting, "the settling waits for our lock again")
-        assert [_get_progress(site, each) for each in (session, other)] == [(True, 1), (True, 0)]
+        # What the dead worker had waited for still waits: only what was counted tells of the new one.
+        wait_until(
+            lambda: (
+                [_get_progress(site, each) for each in (session, other)] == [(True, 1), (True, 0)]
+            ),
+            "the death is counted",
+        )
         (event,) = get_events(site, session['id'])
         assert 'died' in event['error']
         assert event['is_later']
@@ -315,8 +320,9 @@ def _hold_reconciliation(site, invoice):
 
 
 def _hold_transaction(site, session):
-    """Hold what settling takes first: the row of the transaction."""
+    """Hold what settling takes first: the row of the transaction, which others may refer to."""
     return site.hold_rows(
-        "SELECT id FROM payment_transaction WHERE stripe_checkout_session_id = %s FOR UPDATE",
+        "SELECT id FROM payment_transaction WHERE stripe_checkout_session_id = %s"
+        " FOR NO KEY UPDATE",
         session['id'],
     )

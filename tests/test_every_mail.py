@@ -2,14 +2,15 @@ from datetime import date, timedelta
 from unittest.mock import patch
 
 from odoo import fields
-from odoo.tests import tagged
+from odoo.tests import new_test_user, tagged
 
 from .common import StripeCheckoutCommon
 
 
 @tagged('post_install', '-at_install')
-class TestMailLanguages(StripeCheckoutCommon):
-    """Each mail is in the client's language and formats, and so is the message that leaves."""
+class TestEveryMail(StripeCheckoutCommon):
+    """Each mail is in the client's language and formats, as the message that leaves, and as staff
+    wrote it."""
 
     @classmethod
     def setUpClass(cls):
@@ -68,33 +69,80 @@ class TestMailLanguages(StripeCheckoutCommon):
         self.assertNotIn('<', parts['plain'])
         return letter
 
-    def test_new_link(self):
+    # === WHAT MAILS EACH === #
+
+    def mail_new_link(self):
         invoice = self.create_due()
         link = invoice.sudo().stripe_payment_link_ids
         link.expires_at = fields.Datetime.now() - timedelta(hours=1)
         page = self.get_page(self.url_open(link._get_path()), 'expired')
         [form] = page.xpath("//form[@name='o_stripe_checkout_renew']")
         self.url_open(form.get('action'), data=dict(form.form_values()))
-        letter = self.assert_german("neuer Zahlungslink")
-        self.assertIn("Sie haben um einen neuen Zahlungslink gebeten", letter.text)
 
-    def test_reminder(self):
+    def mail_reminder(self):
         self.env['stripe.checkout.remind'].create({'move_ids': self.create_due().ids}).action_send()
-        self.assert_german("Zahlungserinnerung")
 
-    def test_failed_debit(self):
+    def mail_debit_failed(self):
         session = self.open_link(self.create_due())
         self.stripe.pay(session['id'], 'us_bank_account')
         self.work()
         self.stripe.fail_debit(session['id'])
         self.work()
-        self.assert_german("ist fehlgeschlagen")
 
-    def test_ended_unpaid(self):
+    def mail_unpaid(self):
         session = self.open_link(self.create_due())
         self.stripe.pay(session['id'], outcome='insufficient_funds')
         self.work()
         client = self.provider._stripe_checkout_get_client()
         client.v1.checkout.sessions.expire(session['id'])
         self.work()
+
+    def mail_confirmation(self):
+        session = self.open_link(self.create_due())
+        self.stripe.pay(session['id'])
+        self.work()
+
+    # === LANGUAGE === #
+
+    def test_new_link(self):
+        self.mail_new_link()
+        letter = self.assert_german("neuer Zahlungslink")
+        self.assertIn("Sie haben um einen neuen Zahlungslink gebeten", letter.text)
+
+    def test_reminder(self):
+        self.mail_reminder()
+        self.assert_german("Zahlungserinnerung")
+
+    def test_failed_debit(self):
+        self.mail_debit_failed()
+        self.assert_german("ist fehlgeschlagen")
+
+    def test_ended_unpaid(self):
+        self.mail_unpaid()
         self.assert_german("wurde nicht abgeschlossen")
+
+    # === AS STAFF WROTE IT === #
+
+    def test_staff_change_what_it_says(self):
+        """Catches a mail whose text or subject is not that of its template."""
+        editor = new_test_user(
+            self.env, 'editor', 'account.group_account_invoice,mail.group_mail_template_editor'
+        )
+        records = self.env['ir.model.data'].search([
+            ('module', '=', 'payment_stripe_checkout'),
+            ('model', '=', 'mail.template'),
+        ])
+        self.assertEqual(len(records), 5)
+        for record in records:
+            name = record.name.removeprefix('mail_template_')
+            with self.subTest(name=name):
+                template = self.env['mail.template'].browse(record.res_id)
+                mine = template.with_user(editor).with_context(lang='de_DE')
+                written = f"Von uns: {name}"
+                body = f'<p>Guten Tag <t t-out="object.display_name" /></p><p>{written}</p>'
+                mine.write({'subject': written, 'body_html': body})
+                before = len(self.read_mails())
+                getattr(self, f'mail_{name}')()
+                [letter] = self.read_mails()[before:]
+                self.assertEqual(letter.subject, written)
+                self.assertRegex(letter.text, f"Guten Tag .+{written}")
