@@ -230,7 +230,7 @@ def test_event_that_kills_workers_is_tried_alone(site):
         assert [_get_progress(site, each) for each in (session, other)] == [(True, 0), (True, 0)]
         site.kill()
         site.start(max_cron_threads=1)
-        # What the dead worker had waited for still waits: only what was counted tells of the new one.
+        # What the dead worker waited for still waits: what was counted tells of the new one.
         wait_until(
             lambda: (
                 [_get_progress(site, each) for each in (session, other)] == [(True, 1), (True, 0)]
