@@ -22,6 +22,9 @@ OVERLAP = timedelta(hours=1)
 # The balance and its newest movement are read one after the other: they must fit together.
 OPENING_ATTEMPTS = 3
 
+# Longer than that without a run that succeeds, and staff are told.
+FEED_PATIENCE = timedelta(days=1)
+
 
 class PaymentProvider(models.Model):
     _inherit = 'payment.provider'
@@ -34,6 +37,9 @@ class PaymentProvider(models.Model):
         copy=False,
     )
     stripe_checkout_feed_error = fields.Char(string="Feed Error", readonly=True, copy=False)
+    stripe_checkout_feed_failed_at = fields.Datetime(
+        help="Since when each run of the feed has failed.", readonly=True, copy=False
+    )
     stripe_checkout_fed_at = fields.Datetime(string="Balance Read On", readonly=True, copy=False)
 
     # === CRON === #
@@ -68,6 +74,8 @@ class PaymentProvider(models.Model):
             return False
         goes_on = self._stripe_checkout_try_feed(lambda: rows_sudo._book_pending(self))
         self._stripe_checkout_try_feed(lambda: rows_sudo._follow_up(self))
+        if self.stripe_checkout_feed_failed_at and not self.stripe_checkout_feed_error:
+            self.stripe_checkout_feed_failed_at = False
         return bool(self.env['ir.cron']._commit_progress()) and goes_on is not False
 
     def _stripe_checkout_try_feed(self, step):
@@ -87,7 +95,8 @@ class PaymentProvider(models.Model):
             return None
         except Exception as error:
             self.env.cr.rollback()
-            message = utils.redact(str(error))
+            # A database's second line has values of the row that it refused.
+            message = utils.redact(str(error)).partition('\n')[0]
             if isinstance(error, stripe.StripeError):
                 _logger.warning(
                     "The balance of provider %s could not be read: %s", self.id, message
@@ -106,9 +115,26 @@ class PaymentProvider(models.Model):
         """
         try:
             self.stripe_checkout_feed_error = message
+            if not self.stripe_checkout_feed_failed_at:
+                self.stripe_checkout_feed_failed_at = fields.Datetime.now()
             self.env.flush_all()
         except TransactionRollbackError:
             self.env.cr.rollback()  # If it is still so, the next run tells.
+
+    def _stripe_checkout_is_feed_behind(self):
+        """Tell whether no run of the feed has succeeded for a day.
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        if not self.journal_id:
+            return False  # Nothing is read then, and the payments themselves say so.
+        now = fields.Datetime.now()
+        begun = self.stripe_checkout_connected_at or now
+        since = min(
+            self.stripe_checkout_fed_at or begun, self.stripe_checkout_feed_failed_at or now
+        )
+        return max(since, begun) < now - FEED_PATIENCE
 
     # === READING === #
 

@@ -56,6 +56,7 @@ class PaymentProvider(models.Model):
             ('signature', "Unknown signature"),
             ('undelivered', "Events not delivered"),
             ('silent', "No event arrives"),
+            ('feed', "Balance not booked"),
         ],
         readonly=True,
         copy=False,
@@ -161,6 +162,12 @@ class PaymentProvider(models.Model):
                 url=url,
             )
             + f' {later}',
+            'feed': self.env._(
+                "Stripe's balance could not be read and booked for a day: fees, payouts and "
+                "disputes are missing in the books. %(detail)s It is tried again by itself; once "
+                "the cause is mended, press Read the Balance Now.",
+                detail=self.stripe_checkout_problem_detail or '',
+            ),
         }[self.stripe_checkout_problem]
 
     def _compute_stripe_checkout_last_event_at(self):

@@ -44,7 +44,10 @@ class PaymentProvider(models.Model):
             return 'charges', None
         if self.stripe_checkout_problem == 'pages':  # Until Stripe takes a probe.
             return 'pages', self.stripe_checkout_problem_detail
-        return self._stripe_checkout_find_delivery_problem(undelivered)
+        problem, detail = self._stripe_checkout_find_delivery_problem(undelivered)
+        if not problem and self._stripe_checkout_is_feed_behind():
+            return 'feed', self.stripe_checkout_feed_error
+        return problem, detail
 
     def _stripe_checkout_read_problem(self, error):
         """Return which problem an error of Stripe is.

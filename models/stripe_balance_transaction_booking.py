@@ -78,9 +78,18 @@ class StripeBalanceTransaction(models.Model):
                 for row in self:
                     row._book_batch()
                 return
-            message = utils.redact(str(error))
-            _logger.warning("Movement %s could not be booked: %s", self.stripe_id, message)
-            self.error = message
+            self._note_error(error)
+
+    def _note_error(self, error):
+        """Keep why a movement could not be booked; it is tried again in the next run.
+
+        :param Exception error: What accounting or the database answered.
+        """
+        self.ensure_one()
+        # A database's second line has values of the row that it refused.
+        message = utils.redact(str(error)).partition('\n')[0]
+        _logger.warning("Movement %s could not be booked: %s", self.stripe_id, message)
+        self.error = message
 
     # === OUR PAYMENTS === #
 

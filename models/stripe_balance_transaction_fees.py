@@ -1,6 +1,9 @@
 """Fees in one line a day, where the provider is set so."""
 
+from psycopg2.extensions import TransactionRollbackError
+
 from odoo import api, fields, models
+from odoo.tools import format_date
 
 
 class StripeBalanceTransaction(models.Model):
@@ -10,7 +13,8 @@ class StripeBalanceTransaction(models.Model):
     def _book_day_fees(self, provider):
         """Book the fees of the days that are over: one line a day, for each currency and branch.
 
-        A fee that Stripe shows later gets one more line.
+        A fee that Stripe shows later gets one more line. What accounting refuses holds up no other
+        day: the first movement of such a day keeps the error, and a day later its to-do.
 
         :param payment.provider provider: The provider.
         """
@@ -22,7 +26,6 @@ class StripeBalanceTransaction(models.Model):
             ('fee_line_id', '=', False),
             ('day', '<', today),
         ])
-        lines_sudo = self.env['account.bank.statement.line'].sudo()
         for rows in waiting.grouped(
             lambda row: (
                 row.journal_id,
@@ -31,10 +34,25 @@ class StripeBalanceTransaction(models.Model):
                 row._get_open_day(row.day),
             )
         ).values():
-            # Writing the rows keeps two runs from booking the same fees.
-            line = lines_sudo.with_context(tracking_disable=True).create(rows._prepare_day_fees())
-            rows.write({'fee_line_id': line.id, 'fee_day': line.date})
-            rows.filtered(lambda row, line=line: row.day != line.date).moved = True
+            try:
+                with self.env.cr.savepoint():
+                    rows._book_fees()
+            except TransactionRollbackError:
+                raise  # Another transaction was faster: the next run goes on.
+            except Exception as error:
+                rows._get_first()._note_error(error)
+
+    def _book_fees(self):
+        """Book the fees of movements of one day in one line."""
+        lines_sudo = self.env['account.bank.statement.line'].sudo()
+        # Writing the rows keeps two runs from booking the same fees.
+        line = lines_sudo.with_context(tracking_disable=True).create(self._prepare_day_fees())
+        self.write({'fee_line_id': line.id, 'fee_day': line.date, 'error': False})
+        self.filtered(lambda row: row.day != line.date).moved = True
+
+    def _get_first(self):
+        """Return the movement that stands for all of its day, the oldest."""
+        return min(self, key=lambda row: (row.created_at, row.id))
 
     def _prepare_day_fees(self):
         """Prepare the one line of the fees of a day, in one currency.
@@ -42,7 +60,7 @@ class StripeBalanceTransaction(models.Model):
         :return: The values of the `account.bank.statement.line`.
         :rtype: dict
         """
-        first = min(self, key=lambda row: (row.created_at, row.id))
+        first = self._get_first()
         day = first._get_open_day(first.day)
         fee = first.currency_id.round(sum(self.mapped('fee')))
         balance = first._convert(-fee, day)
@@ -54,3 +72,24 @@ class StripeBalanceTransaction(models.Model):
         for _command, _id, item in values['line_ids']:
             item.update({'name': label, 'partner_id': False})
         return values
+
+    def _schedule_unbooked_fees(self):
+        """Leave the to-do of a day whose fees could not be booked, on its first movement."""
+        self.ensure_one()
+        rows = self.search([
+            ('provider_id', '=', self.provider_id.id),
+            ('currency_id', '=', self.currency_id.id),
+            ('day', '=', self.day),
+            ('state', '!=', 'pending'),
+            ('fee_line_id', '=', False),
+        ])
+        self._schedule(
+            self.env._("Fees not booked"),
+            self.env._(
+                "Stripe's fees of %(amount)s of %(day)s could not be booked: %(error)s It is tried "
+                "again by itself. Mend the cause, such as an account in the settings.",
+                amount=self.currency_id.format(sum(rows.mapped('fee'))),
+                day=format_date(self.env, self.day),
+                error=self.error,
+            ),
+        )

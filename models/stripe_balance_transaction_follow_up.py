@@ -175,7 +175,10 @@ class StripeBalanceTransaction(models.Model):
         stuck = self.search(
             [
                 ('provider_id', '=', provider.id),
+                # One that is booked has an error while the fees of its day are not.
+                '|',
                 ('state', '=', 'pending'),
+                ('error', '!=', False),
                 ('is_reported', '=', False),
                 ('create_date', '<', end),
                 # A debit is on the balance while it is under way, and available when it is not.
@@ -186,7 +189,10 @@ class StripeBalanceTransaction(models.Model):
             ],
             limit=FOLLOW_UP_LIMIT,
         )  # fmt: skip
-        for row in stuck:
+        unbooked_fees = stuck.filtered(lambda row: row.state != 'pending')
+        for row in unbooked_fees:
+            row._schedule_unbooked_fees()
+        for row in stuck - unbooked_fees:
             row._schedule(
                 self.env._("Movement not booked"),
                 self.env._(
@@ -204,6 +210,7 @@ class StripeBalanceTransaction(models.Model):
         found = self.search([
             ('provider_id', '=', provider.id),
             ('state', '!=', 'pending'),
+            ('error', '=', False),
             ('is_reported', '=', True),
         ])
         found.filtered(lambda row: row.state == 'booked').activity_unlink([ACTIVITY_TYPE])

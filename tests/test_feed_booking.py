@@ -3,8 +3,11 @@ from datetime import date, datetime, timedelta
 from freezegun import freeze_time
 
 from odoo.tests import tagged
+from odoo.tools import mute_logger
 
 from .balance_common import BalanceCommon
+
+BOOKING = 'odoo.addons.payment_stripe_checkout.models.stripe_balance_transaction_booking'
 
 
 @tagged('post_install', '-at_install')
@@ -369,6 +372,31 @@ class TestFeedBooking(BalanceCommon):
         with freeze_time(datetime.now() + timedelta(days=1)):
             self.feed()
         self.assertEqual(len(self.get_rows().fee_line_id), 2)
+        self.assert_ties()
+
+    @mute_logger(BOOKING, 'odoo.sql_db')
+    def test_fees_of_a_day_that_cannot_be_booked_are_a_todo(self):
+        self.provider.stripe_checkout_fee_mode = 'day'
+        for amount in (100, 200):
+            self.pay(amount)
+        self.feed()
+        fees = self.provider.stripe_checkout_fee_account_id
+        fees.active = False
+        for days in (1, 2, 3):
+            with freeze_time(datetime.now() + timedelta(days=days)):
+                self.feed()
+        rows = self.get_rows()
+        self.assertEqual(set(rows.mapped('state')), {'booked'})
+        [todo] = rows.activity_ids
+        self.assertEqual(todo.user_id, self.billing_admin)
+        for fact in ('9.30', 'archived', 'tried again'):
+            self.assertIn(fact, todo.note)
+        self.assertFalse(self.provider.stripe_checkout_feed_error)
+        fees.active = True
+        with freeze_time(datetime.now() + timedelta(days=3)):
+            self.feed()
+        self.assertEqual(rows.fee_line_id.mapped('amount'), [-9.3])
+        self.assertFalse(rows.activity_ids)
         self.assert_ties()
 
     def test_day_of_the_providers_time_zone(self):
