@@ -101,10 +101,8 @@ class StripeDispute(models.Model):
                     reason=dispute.reason,
                 )
             )
-        elif dispute.status != facts.status and (
-            dispute.status not in FINAL or (dispute.status, facts.status) == ('lost', 'won')
-        ):
-            dispute.write(values)
+        elif dispute.status not in FINAL or (dispute.status, facts.status) == ('lost', 'won'):
+            dispute.write(values)  # Stripe may change the day and the amount alone, too.
         if dispute.status == 'lost' and not dispute.chargeback_move_id:
             dispute._charge_back(facts)
         dispute._note_returned()
@@ -198,13 +196,9 @@ class StripeDispute(models.Model):
         if self.status not in WAITING_FOR_US:
             self.activity_unlink([ACTIVITY_TYPE])
             return
-        if self.activity_search([ACTIVITY_TYPE]):
-            return
-        self.activity_schedule(
-            ACTIVITY_TYPE,
-            date_deadline=self.evidence_due_by and self.evidence_due_by.date(),
-            summary=self.env._("Answer the dispute in Stripe"),
-            note=self.env._(
+        values = {
+            'date_deadline': (self.evidence_due_by or fields.Datetime.now()).date(),
+            'note': self.env._(
                 "%(client)s disputes %(amount)s (%(reason)s) of %(invoices)s. Hand in your "
                 "evidence in the Stripe Dashboard in time; without it the money is lost.",
                 client=self.partner_id.display_name,
@@ -212,6 +206,15 @@ class StripeDispute(models.Model):
                 reason=self.reason,
                 invoices=', '.join(self.invoice_ids.mapped('name')),
             ),
+        }
+        todo = self.activity_search([ACTIVITY_TYPE])
+        if todo:
+            todo.write(values)
+            return
+        self.activity_schedule(
+            ACTIVITY_TYPE,
+            **values,
+            summary=self.env._("Answer the dispute in Stripe"),
             user_id=self.provider_id._stripe_checkout_get_follow_up_user(self.company_id).id,
         )
 

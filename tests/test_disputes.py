@@ -1,10 +1,12 @@
 import itertools
+from datetime import timedelta
 
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from .common import StripeCheckoutCommon
 
+DAY = 24 * 3600
 QUEUE = 'odoo.addons.payment_stripe_checkout.models.stripe_event_queue'
 
 
@@ -161,12 +163,36 @@ class TestDisputes(StripeCheckoutCommon):
     def test_inquiry_that_becomes_a_chargeback(self):
         made = self.stripe.dispute(self.checkout['id'], inquiry=True)
         self.process()
+        inquiry_due_by = self.get_dispute().evidence_due_by
+        self.stripe.advance(6 * DAY)
         self.stripe.escalate_dispute(made['id'])
         self.process()
         self.assertEqual(self.get_dispute().status, 'needs_response')
+        self.assertGreater(self.get_dispute().evidence_due_by, inquiry_due_by)
+        self.assert_due(self.get_dispute().evidence_due_by)
         self.stripe.lose_dispute(made['id'])
         self.process()
         self.assert_open_again()
+
+    def assert_due(self, due_by):
+        todo = self.get_todos(self.get_dispute())
+        self.assertEqual(len(todo), 1)
+        self.assertEqual(todo.date_deadline, due_by.date())
+
+    def test_stripe_changes_the_day_and_the_amount_alone(self):
+        made = self.stripe.dispute(self.checkout['id'])
+        self.process()
+        due_by = self.get_dispute().evidence_due_by + timedelta(days=7)
+        stored = self.stripe.account.store.get('dispute', made['id'])
+        stored['evidence_details']['due_by'] += 7 * DAY
+        stored['amount'] = 8000
+        client = self.provider._stripe_checkout_get_client()
+        client.v1.disputes.update(made['id'], {'metadata': {'seen': "by the bank"}})
+        self.process()
+        dispute = self.get_dispute()
+        self.assertRecordValues(dispute, [{'evidence_due_by': due_by, 'amount': 80}])
+        self.assert_due(due_by)
+        self.assertIn("80.00", self.get_todos(dispute).note)
 
     # === ORDER AND NUMBER === #
 
