@@ -163,7 +163,7 @@ class TestHomelessMoney(StripeCheckoutCommon):
                 self.authenticate(None, None)
                 invoice, payment = self.pay_meanwhile(happen)
                 self.authenticate('billing_admin', 'billing_admin')
-                self.refund(payment, credit)
+                self.refund(payment)
                 self.assert_left_the_inbox(payment, 0)
                 self.assertEqual(self.get_clearing(), before + 100 - credit)
                 self.assertEqual((invoice.state, invoice.payment_state), states, "As it was")
@@ -175,13 +175,24 @@ class TestHomelessMoney(StripeCheckoutCommon):
                     invoice.activity_ids.filtered(lambda todo: "credit note" in todo.note)
                 )
 
-    def refund(self, payment, amount):
-        """Refund through the framework's wizard, over RPC."""
+    def refund(self, payment):
+        """Refund what the framework's wizard proposes, over RPC."""
         context = {'active_model': 'account.payment', 'active_id': payment.id}
-        values = {'payment_id': payment.id, 'amount_to_refund': amount}
+        values = {'payment_id': payment.id}
         wizard = self.call_kw('payment.refund.wizard', 'create', [values], context=context)
         self.call_kw('payment.refund.wizard', 'action_refund', [wizard])
         self.env.invalidate_all()
+
+    def test_what_is_left_of_an_applied_payment_is_proposed(self):
+        _invoice, payment = self.pay_meanwhile(type(self).pay_by_hand)
+        other = self.create_invoice(70)
+        payment.with_user(self.billing_admin).action_stripe_checkout_apply_credit()
+        self.assertEqual(other.payment_state, 'paid')
+        self.authenticate('billing_admin', 'billing_admin')
+        self.refund(payment)
+        self.assert_left_the_inbox(payment, 0)
+        self.assertEqual(payment.amount_available_for_refund, 70)
+        self.assertEqual(other.payment_state, 'paid')
 
     def call_kw(self, model, method, args, **kwargs):
         return self.make_jsonrpc_request(

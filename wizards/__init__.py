@@ -1,5 +1,6 @@
 from . import (
     account_payment_register,
+    payment_refund_wizard,
     res_config_settings,
     stripe_checkout_connect,
     stripe_checkout_disconnect,
