@@ -9,28 +9,45 @@ class PaymentTransaction(models.Model):
     _inherit = 'payment.transaction'
 
     def _stripe_checkout_follow_up_refunds(self):
-        """Keep one to-do on each invoice while something refunded has no credit note."""
+        """Keep one to-do while something refunded has no credit note.
+
+        A payment of several invoices has it on the first of them: two would ask for two notes.
+        """
         self.ensure_one()
-        for document in self.invoice_ids or self.partner_id:
-            # Another payment of the invoice may have been refunded, too.
-            transactions = (self.invoice_ids and document.transaction_ids) or self
-            debit = transactions.child_transaction_ids.payment_id._stripe_checkout_get_debit_lines()
-            todo = document.activity_search([ACTIVITY_TYPE])
-            if not debit:
-                todo.unlink()
-                continue
-            note = self.env._(
-                "%(amount)s of %(document)s was refunded to the client. The invoice stays paid "
-                "until a credit note is made: press Credit Note on the invoice; it is matched "
-                "with the refund by itself.",
-                amount=self.currency_id.format(sum(debit.mapped('amount_residual_currency'))),
-                document=document.display_name,
+        document = self._stripe_checkout_get_refund_document()
+        # Another payment of the invoice may have been refunded, too.
+        transactions = (self.invoice_ids and document.transaction_ids) or self
+        open_refunds = transactions.filtered(
+            lambda tx: (
+                tx._stripe_checkout_get_refund_document() == document
+                and tx.child_transaction_ids.payment_id._stripe_checkout_get_debit_lines()
             )
-            if todo:
-                todo.note = note
-            else:
-                summary = self.env._("Refund without a credit note")
-                self._stripe_checkout_schedule_follow_up(summary, note, ACTIVITY_TYPE, document)
+        )
+        debit = open_refunds.child_transaction_ids.payment_id._stripe_checkout_get_debit_lines()
+        todo = document.activity_search([ACTIVITY_TYPE])
+        if not debit:
+            todo.unlink()
+            return
+        documents = open_refunds.invoice_ids.sorted('id') or document
+        note = self.env._(
+            "%(amount)s of %(document)s was refunded to the client. The invoice stays paid "
+            "until a credit note is made: press Credit Note on the invoice; it is matched "
+            "with the refund by itself.",
+            amount=self.currency_id.format(sum(debit.mapped('amount_residual_currency'))),
+            document=', '.join(documents.mapped('display_name')),
+        )
+        if todo:
+            todo.note = note
+        else:
+            summary = self.env._("Refund without a credit note")
+            self._stripe_checkout_schedule_follow_up(summary, note, ACTIVITY_TYPE, document)
+
+    def _stripe_checkout_get_refund_document(self):
+        """Return where the to-do of the payment's refunds is kept: an invoice, else the client.
+
+        :rtype: account.move|res.partner
+        """
+        return self.invoice_ids.sorted('id')[:1] or self.partner_id
 
 
 class AccountPayment(models.Model):

@@ -121,6 +121,22 @@ class TestSeveralInvoices(PortalCommon):
         self.assertEqual(self.get_allocated(payment), {first: 40, second: 50, third: 20})
         self.assertEqual(self.get_receivable(payment).amount_residual, -60)
 
+    def test_a_refund_asks_for_one_credit_note(self):
+        first, second, _third = self.create_three()
+        session = self.open_session_of(first, second)
+        self.pay(session)
+        self.stripe.refund(session['id'], 4000)
+        self.deliver()
+        self.run_queue()
+        [todo] = (first + second).activity_ids
+        for fact in ('40.00', first.name, second.name, 'Credit Note'):
+            self.assertIn(fact, todo.note)
+        note = second._reverse_moves([{'invoice_date': second.invoice_date}])
+        note.invoice_line_ids.price_unit = 40
+        note.action_post()
+        self.assertEqual(note.payment_state, 'paid', "Matched with the refund")
+        self.assertFalse((first + second).activity_ids)
+
     # === ONE PAYABLE SESSION FOR EACH INVOICE === #
 
     def test_paying_one_of_them_alone_retires_the_joint_session(self):
