@@ -505,7 +505,10 @@ class StripeBalanceTransaction(models.Model):
         )
 
     def _reconcile_payout(self):
-        """Match a payout that came back with itself: the bank's statement will show neither."""
+        """Match a payout that came back with itself: the bank's statement will show neither.
+
+        Of one that failed staff are told. The feed knows that before its event, or without it.
+        """
         payouts = self.search([
             ('provider_id', '=', self.provider_id.id),
             ('source_id', '=', self.source_id),
@@ -513,6 +516,8 @@ class StripeBalanceTransaction(models.Model):
         ])
         account = self.provider_id.stripe_checkout_payout_account_id
         self._reconcile_items(payouts.statement_line_ids, account)
+        if self.type == 'payout_failure':
+            self._schedule_failed_payout(payouts)
 
     @api.model
     def _reconcile_items(self, statement_lines, account):

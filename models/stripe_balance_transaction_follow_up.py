@@ -100,28 +100,33 @@ class StripeBalanceTransaction(models.Model):
 
     @api.model
     def _update_payout(self, provider, payout_id, values):
-        """Note how a payout stands; tell staff of one that failed.
+        """Note how a payout stands.
 
         :param payment.provider provider: The provider.
         :param str payout_id: Stripe's id of the payout.
         :param dict values: What `balance_facts.read_payout` has read.
         """
         rows = self.search([('provider_id', '=', provider.id), ('source_id', '=', payout_id)])
-        for row in rows.filtered(lambda row: row.type == 'payout'):
-            failed = values['payout_status'] == 'failed' and row.payout_status != 'failed'
-            row.write(values)
-            if failed:
-                row._schedule(
-                    self.env._("Payout failed"),
-                    self.env._(
-                        "The payout of %(amount)s (%(payout)s) did not reach the bank: %(reason)s "
-                        "The money is back on Stripe's balance. Check the bank account in the "
-                        "Stripe Dashboard.",
-                        amount=row.currency_id.format(-row.amount),
-                        payout=payout_id,
-                        reason=utils.redact(values['payout_failure']) or '',
-                    ),
-                )
+        rows.filtered(lambda row: row.type == 'payout').write(values)
+
+    def _schedule_failed_payout(self, payouts):
+        """Tell staff of a payout whose money has come back, once its movement is booked.
+
+        :param stripe.balance.transaction payouts: What the payout has moved.
+        """
+        self.ensure_one()
+        payout = payouts.filtered(lambda row: row.type == 'payout')[:1] or self
+        payout._schedule(
+            self.env._("Payout failed"),
+            self.env._(
+                "The payout of %(amount)s (%(payout)s) did not reach the bank: %(reason)s "
+                "The money is back on Stripe's balance. Check the bank account in the "
+                "Stripe Dashboard.",
+                amount=self.currency_id.format(self.amount),
+                payout=self.source_id,
+                reason=utils.redact(self.payout_failure) or '',
+            ),
+        )
 
     # === TO-DOS === #
 

@@ -94,6 +94,21 @@ class TestPayouts(BalanceCommon):
         self.assertTrue(all(self.get_items(self.transfer).mapped('reconciled')))
         self.assert_ties()
 
+    def test_failed_before_the_feed_has_seen_it(self):
+        self.stripe.add_balance_movement('topup', 10000)
+        [payout] = self.stripe.pay_out()
+        self.stripe.settle_payout(payout['id'])
+        self.stripe.fail_payout(payout['id'])
+        self.settle()
+        for _run in range(2):
+            self.feed()
+            self.settle()
+        [todo] = self.get_rows(kind='payout').activity_ids
+        self.assertEqual(todo.summary, "Payout failed")
+        for fact in ('100.00', payout['id']):
+            self.assertIn(fact, todo.note)
+        self.assertTrue(all(self.get_items(self.transfer).mapped('reconciled')))
+
     def test_events_and_feed_in_any_order(self):
         """Deliveries cross each other and the feed; every order ends in the same books."""
         steps = (self.deliver, self.run_queue, self.feed)
