@@ -62,11 +62,14 @@ class AccountPayment(models.Model):
         )
 
     def _stripe_checkout_close_inbox(self):
-        """Take the to-do off the payments of which nothing is left to decide."""
+        """Take the to-do off what is decided; that of the others says what is left."""
         for payment in self:
             decided = payment.stripe_checkout_credit_kept
             if decided or not payment._stripe_checkout_get_credit_lines():
                 payment.activity_unlink([ACTIVITY_TYPE])
+            elif payment.activity_search([ACTIVITY_TYPE]):
+                # In sudo mode: whoever matches an entry need not see online payments.
+                payment.sudo().payment_transaction_id._stripe_checkout_follow_up_credit()
 
     # === ACTIONS === #
 

@@ -44,6 +44,17 @@ class TestInbox(StripeCheckoutCommon):
         self.assertFalse(self.get_inbox())
         self.assertFalse(self.get_todos(payment))
 
+    def test_todo_says_what_is_left_of_a_payment(self):
+        payment = self.pay_twice()
+        self.create_invoice(70)
+        payment.with_user(self.billing_admin).action_stripe_checkout_apply_credit()
+        self.assertIn("30.00", self.get_todos(payment).note)
+        self.stripe.refund(payment.stripe_checkout_session_id, 1000)
+        self.deliver()
+        self.run_queue()
+        self.assertIn("20.00", self.get_todos(payment).note)
+        self.assertEqual(payment.stripe_checkout_credit, 20)
+
     def test_no_open_invoice(self):
         payment = self.pay_twice()
         with self.assertRaisesRegex(UserError, "no open invoice"):
