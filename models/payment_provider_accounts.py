@@ -1,6 +1,7 @@
 """The accounts on which the movements of Stripe's balance are booked."""
 
 from odoo import fields, models
+from odoo.exceptions import UserError
 from odoo.fields import Command
 
 
@@ -87,8 +88,8 @@ class PaymentProvider(models.Model):
         """Return where a conversion that Stripe made gains or loses.
 
         :param bool is_gain: Whether it is a gain.
-        :return: The company's account; that of what is to be classified where there is none.
         :rtype: account.account
+        :raise UserError: If the company has no such account: the movement then waits for it.
         """
         company = self.company_id
         account = (
@@ -96,4 +97,12 @@ class PaymentProvider(models.Model):
             if is_gain
             else company.expense_currency_exchange_account_id
         )
-        return account or self.stripe_checkout_classify_account_id
+        if not account:
+            raise UserError(
+                self.env._(
+                    "%(company)s has no accounts for exchange differences. Set them in the "
+                    "accounting settings.",
+                    company=company.display_name,
+                )
+            )
+        return account

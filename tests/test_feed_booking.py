@@ -311,6 +311,30 @@ class TestFeedBooking(BalanceCommon):
         self.assert_nothing_suspended()
         self.assert_ties()
 
+    @mute_logger(BOOKING)
+    def test_conversion_waits_for_the_accounts_of_exchange_differences(self):
+        euro = self.use_currency('EUR', 0.5)
+        self.stripe.account.settlement_currencies = ('usd',)
+        self.stripe.account.exchange_rates = {'eur': 1.85}
+        self.addCleanup(setattr, self.stripe.account, 'settlement_currencies', None)
+        self.addCleanup(setattr, self.stripe.account, 'exchange_rates', {})
+        loss = self.company.expense_currency_exchange_account_id
+        self.company.expense_currency_exchange_account_id = False
+        self.pay(100, currency_id=euro.id)
+        self.feed()
+        with freeze_time(datetime.now() + timedelta(days=2)):
+            self.feed()
+        row = self.get_rows()
+        self.assertEqual(row.state, 'pending')
+        self.assertIn("no accounts for exchange differences", row.activity_ids.note)
+        self.company.expense_currency_exchange_account_id = loss
+        self.feed()
+        self.feed()
+        self.assertRecordValues(row, [{'state': 'booked', 'error': False}])
+        self.assertFalse(row.activity_ids)
+        self.assertEqual(sum(self.get_items(loss).mapped('balance')), 15)
+        self.assert_ties()
+
     def test_account_that_settles_in_another_currency_than_the_companys(self):
         """The journal is in euros: dollars come in, converted; francs too, as themselves."""
         euro = self.use_currency('EUR', 0.5)
