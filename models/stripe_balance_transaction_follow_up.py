@@ -157,18 +157,30 @@ class StripeBalanceTransaction(models.Model):
 
         :param account.bank.statement.line lines: The lines on the account of such movements.
         """
-        self._schedule(
-            self.env._("Movement to classify"),
-            self.env._(
-                "%(amount)s moved on Stripe's balance (%(label)s, %(id)s), and Odoo cannot know "
-                "why. It is booked on %(account)s: transfer it to the right account, then press "
-                "Classified.",
-                amount=self.currency_id.format(self.amount),
-                label=self.description or self.type,
-                id=self.stripe_id,
-                account=self.provider_id.stripe_checkout_classify_account_id.display_name,
-            ),
+        values = {
+            'amount': self.currency_id.format(self.amount),
+            'label': self.description or self.type,
+            'id': self.stripe_id,
+            'account': self.provider_id.stripe_checkout_classify_account_id.display_name,
+        }
+        note = self.env._(
+            "%(amount)s moved on Stripe's balance (%(label)s, %(id)s), and Odoo cannot know "
+            "why. It is booked on %(account)s: transfer it to the right account, then press "
+            "Classified.",
+            **values,
         )
+        if set(lines.mapped('stripe_checkout_part')) == {'difference'}:
+            note = self.env._(
+                "%(amount)s of %(invoices)s moved on Stripe's balance (%(label)s, %(id)s): "
+                "%(difference)s beside the booked %(payment)s, and Odoo cannot know why. The "
+                "difference is booked on %(account)s: transfer it to the right account, then press "
+                "Classified.",
+                **values,
+                invoices=self._get_invoice_names(),
+                difference=self.currency_id.format(sum(lines.mapped('amount'))),
+                payment=self.payment_id.name,
+            )
+        self._schedule(self.env._("Movement to classify"), note)
 
     @api.model
     def _follow_up(self, provider):

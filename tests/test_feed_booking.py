@@ -239,6 +239,26 @@ class TestFeedBooking(BalanceCommon):
         self.assertEqual(set(rows.mapped('state')), {'booked'})
         self.assertFalse(rows.activity_ids)
 
+    def test_other_amount_than_booked(self):
+        """Only what lies between the payment and its movement is to be classified."""
+        invoice = self.create_invoice(100)
+        self.stripe.pay(self.open_link(invoice)['id'])
+        [movement] = self.stripe.make_balance_transactions()
+        stored = self.stripe.account.store.get('balance_transaction', movement['id'])
+        stored['amount'] -= 200
+        stored['net'] -= 200
+        self.settle()
+        self.feed()
+        row = self.get_rows()
+        self.assertEqual(row.state, 'classify')
+        classify = self.provider.stripe_checkout_classify_account_id
+        self.assert_line(row, 'difference', (self.clearing, -2, -2), (classify, 2, 2))
+        [todo] = row.activity_ids
+        note = todo.note.replace('&nbsp;', '\N{NO-BREAK SPACE}')
+        payment = self.get_payments(invoice)
+        for fact in (row.currency_id.format(-2), '98.00', invoice.name, payment.name):
+            self.assertIn(fact, note)
+
     # === CURRENCIES === #
 
     def use_currency(self, name, rate):
