@@ -121,6 +121,9 @@ class StripeBalanceTransaction(models.Model):
     payout_failure = fields.Char(readonly=True)
     arrival_date = fields.Date(readonly=True)
     payout_listed = fields.Boolean(readonly=True)
+    payout_cursor = fields.Char(
+        help="The movement up to which Stripe's list of a long payout was read.", readonly=True
+    )
     payout_row_id = fields.Many2one(
         'stripe.balance.transaction',
         string="Paid Out With",

@@ -82,10 +82,13 @@ class StripeBalanceTransaction(models.Model):
             payout._list_payout()
 
     def _list_payout(self):
+        """Read some pages of what the payout holds; the next run goes on where this one stops."""
         self.ensure_one()
         movements = self.provider_id._stripe_checkout_get_client().v1.balance_transactions
         parameters = {'payout': self.source_id, 'limit': PAGE_SIZE}
         for _page in range(PAYOUT_PAGES):
+            if self.payout_cursor:
+                parameters['starting_after'] = self.payout_cursor
             page = movements.list(parameters).to_dict()
             ids = [row['id'] for row in page['data']]
             rows = self.search([
@@ -93,10 +96,10 @@ class StripeBalanceTransaction(models.Model):
                 ('stripe_id', 'in', ids),
             ])
             (rows - self).payout_row_id = self
-            if not page['has_more']:
+            self.payout_cursor = ids[-1] if page['has_more'] else False
+            if not self.payout_cursor:
+                self.payout_listed = True
                 break
-            parameters['starting_after'] = ids[-1]
-        self.payout_listed = True
 
     @api.model
     def _update_payout(self, provider, payout_id, values):

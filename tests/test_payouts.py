@@ -6,6 +6,7 @@ from freezegun import freeze_time
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 
+from ..models import stripe_balance_transaction_follow_up as follow_up
 from .balance_common import BalanceCommon
 
 DAY = 24 * 3600
@@ -57,6 +58,21 @@ class TestPayouts(BalanceCommon):
         self.assertEqual(len(self.get_items(self.transfer)), 1)
         self.assert_nothing_suspended()
         self.assert_ties()
+
+    def test_long_payout_is_listed_to_its_end(self):
+        self.patch(follow_up, 'PAGE_SIZE', 1)
+        self.patch(follow_up, 'PAYOUT_PAGES', 2)
+        self.earn(100, 200, 300)
+        [payout] = self.stripe.pay_out()
+        self.stripe.settle_payout(payout['id'])
+        self.settle()
+        self.feed()
+        row = self.get_rows(kind='payout')
+        self.assertFalse(row.payout_listed)
+        for _run in range(3):
+            self.feed()
+        self.assertTrue(row.payout_listed)
+        self.assertAlmostEqual(sum(row.payout_content_ids.mapped('net')), -row.amount)
 
     def test_manual_and_cancelled(self):
         self.earn(100)
