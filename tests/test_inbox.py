@@ -1,5 +1,6 @@
 from odoo.exceptions import UserError
-from odoo.tests import Form, tagged
+from odoo.fields import Command
+from odoo.tests import Form, new_test_user, tagged
 
 from .common import StripeCheckoutCommon
 
@@ -66,6 +67,50 @@ class TestInbox(StripeCheckoutCommon):
         self.assertFalse(self.get_inbox())
         self.assertFalse(self.get_todos(payment))
         self.assertEqual(payment.stripe_checkout_credit, 100)
+
+    def test_staff_who_are_no_billing_admins_have_every_way_out(self):
+        new_test_user(
+            self.env,
+            login='billing_staff',
+            groups='account.group_account_invoice',
+            company_id=self.company.id,
+            company_ids=[Command.set(self.company.ids)],
+        )
+        for way, credit in (
+            (self.apply_as_staff, 0),
+            (self.keep_as_staff, 100),
+            (self.refund_as_staff, 0),
+        ):
+            with self.subTest(way.__name__):
+                self.authenticate(None, None)
+                payment = self.pay_twice()
+                self.authenticate('billing_staff', 'billing_staff')
+                way(payment)
+                self.env.invalidate_all()
+                self.assertEqual(payment.stripe_checkout_credit, credit)
+                self.assertFalse(self.get_inbox())
+                self.assertFalse(self.get_todos(payment))
+
+    def apply_as_staff(self, payment):
+        invoice = self.create_invoice(100)
+        self.call_kw('account.payment', 'action_stripe_checkout_apply_credit', payment.ids)
+        self.env.invalidate_all()
+        self.assertEqual(invoice.payment_state, 'paid')
+
+    def keep_as_staff(self, payment):
+        self.call_kw('account.payment', 'action_stripe_checkout_keep_credit', payment.ids)
+
+    def refund_as_staff(self, payment):
+        values = {'payment_id': payment.id}
+        wizard = self.call_kw('payment.refund.wizard', 'create', values)
+        self.call_kw('payment.refund.wizard', 'action_refund', [wizard])
+
+    def call_kw(self, model, method, argument):
+        """Call a method over RPC, as the web client does."""
+        return self.make_jsonrpc_request(
+            '/web/dataset/call_kw',
+            {'model': model, 'method': method, 'args': [argument], 'kwargs': {}},
+        )
 
     def test_applied_by_any_other_way_it_leaves_the_list(self):
         payment = self.pay_twice()
