@@ -20,6 +20,7 @@ from . import (
     test_failed_debit,
     test_feed,
     test_feed_booking,
+    test_feed_todos,
     test_health,
     test_homeless_money,
     test_inbox,

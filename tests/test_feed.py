@@ -134,47 +134,6 @@ class TestFeed(BalanceCommon):
         self.assertFalse(self.provider.stripe_checkout_feed_error)
         self.assert_ties()
 
-    def check_health(self, days):
-        self.deliver()
-        self.provider.stripe_checkout_probed_at = False  # No probe's event is missing.
-        with freeze_time(datetime.now() + timedelta(days=days), tick=True):
-            self.run_cron('ir_cron_check_webhook')
-        return self.provider.activity_search(['payment_stripe_checkout.mail_activity_type_health'])
-
-    @mute_logger(FEED)
-    def test_feed_that_fails_for_a_day_is_a_todo(self):
-        self.stripe.faults.next(99, '500', path='/v1/balance_transactions')
-        for days in (0.1, 1.1):
-            with freeze_time(datetime.now() + timedelta(days=days), tick=True):
-                self.feed()
-        self.assertFalse(self.check_health(0.9))
-        todo = self.check_health(1.2)
-        self.assertEqual(self.provider.stripe_checkout_problem, 'feed')
-        self.assertEqual(todo.user_id, self.billing_admin)
-        self.assertIn(self.provider.stripe_checkout_feed_error, todo.note)
-        self.stripe.faults.clear()
-        with freeze_time(datetime.now() + timedelta(days=1.3), tick=True):
-            self.feed()
-        self.assertFalse(self.check_health(1.4))
-        self.assertFalse(self.provider.stripe_checkout_problem)
-
-    @mute_logger(FEED, 'odoo.sql_db')
-    def test_balance_that_is_read_and_not_booked_is_a_todo(self):
-        """Catches a feed that looks well because reading alone goes well."""
-        self.pay(100, settle=False)
-        self.feed()
-        self.refuse_in_database('57014', 'UPDATE OF is_reported ON stripe_balance_transaction')
-        for days in (2, 3.1):
-            with freeze_time(datetime.now() + timedelta(days=days), tick=True):
-                self.feed()
-        todo = self.check_health(3.2)
-        self.assertIn('refused by the database', todo.note)
-        self.assertNotIn('CONTEXT', todo.note)
-        self.accept_in_database()
-        with freeze_time(datetime.now() + timedelta(days=3.3), tick=True):
-            self.feed()
-        self.assertFalse(self.check_health(3.4))
-
     # === DATABASE === #
 
     @mute_logger(FEED, BOOKING, 'odoo.sql_db')

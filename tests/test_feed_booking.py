@@ -3,11 +3,8 @@ from datetime import date, datetime, timedelta
 from freezegun import freeze_time
 
 from odoo.tests import tagged
-from odoo.tools import mute_logger
 
 from .balance_common import BalanceCommon
-
-BOOKING = 'odoo.addons.payment_stripe_checkout.models.stripe_balance_transaction_booking'
 
 
 @tagged('post_install', '-at_install')
@@ -239,26 +236,6 @@ class TestFeedBooking(BalanceCommon):
         self.assertEqual(set(rows.mapped('state')), {'booked'})
         self.assertFalse(rows.activity_ids)
 
-    def test_other_amount_than_booked(self):
-        """Only what lies between the payment and its movement is to be classified."""
-        invoice = self.create_invoice(100)
-        self.stripe.pay(self.open_link(invoice)['id'])
-        [movement] = self.stripe.make_balance_transactions()
-        stored = self.stripe.account.store.get('balance_transaction', movement['id'])
-        stored['amount'] -= 200
-        stored['net'] -= 200
-        self.settle()
-        self.feed()
-        row = self.get_rows()
-        self.assertEqual(row.state, 'classify')
-        classify = self.provider.stripe_checkout_classify_account_id
-        self.assert_line(row, 'difference', (self.clearing, -2, -2), (classify, 2, 2))
-        [todo] = row.activity_ids
-        note = todo.note.replace('&nbsp;', '\N{NO-BREAK SPACE}')
-        payment = self.get_payments(invoice)
-        for fact in (row.currency_id.format(-2), '98.00', invoice.name, payment.name):
-            self.assertIn(fact, note)
-
     # === CURRENCIES === #
 
     def use_currency(self, name, rate):
@@ -331,30 +308,6 @@ class TestFeedBooking(BalanceCommon):
         self.assert_nothing_suspended()
         self.assert_ties()
 
-    @mute_logger(BOOKING)
-    def test_conversion_waits_for_the_accounts_of_exchange_differences(self):
-        euro = self.use_currency('EUR', 0.5)
-        self.stripe.account.settlement_currencies = ('usd',)
-        self.stripe.account.exchange_rates = {'eur': 1.85}
-        self.addCleanup(setattr, self.stripe.account, 'settlement_currencies', None)
-        self.addCleanup(setattr, self.stripe.account, 'exchange_rates', {})
-        loss = self.company.expense_currency_exchange_account_id
-        self.company.expense_currency_exchange_account_id = False
-        self.pay(100, currency_id=euro.id)
-        self.feed()
-        with freeze_time(datetime.now() + timedelta(days=2)):
-            self.feed()
-        row = self.get_rows()
-        self.assertEqual(row.state, 'pending')
-        self.assertIn("no accounts for exchange differences", row.activity_ids.note)
-        self.company.expense_currency_exchange_account_id = loss
-        self.feed()
-        self.feed()
-        self.assertRecordValues(row, [{'state': 'booked', 'error': False}])
-        self.assertFalse(row.activity_ids)
-        self.assertEqual(sum(self.get_items(loss).mapped('balance')), 15)
-        self.assert_ties()
-
     def test_account_that_settles_in_another_currency_than_the_companys(self):
         """The journal is in euros: dollars come in, converted; francs too, as themselves."""
         euro = self.use_currency('EUR', 0.5)
@@ -416,31 +369,6 @@ class TestFeedBooking(BalanceCommon):
         with freeze_time(datetime.now() + timedelta(days=1)):
             self.feed()
         self.assertEqual(len(self.get_rows().fee_line_id), 2)
-        self.assert_ties()
-
-    @mute_logger(BOOKING, 'odoo.sql_db')
-    def test_fees_of_a_day_that_cannot_be_booked_are_a_todo(self):
-        self.provider.stripe_checkout_fee_mode = 'day'
-        for amount in (100, 200):
-            self.pay(amount)
-        self.feed()
-        fees = self.provider.stripe_checkout_fee_account_id
-        fees.active = False
-        for days in (1, 2, 3):
-            with freeze_time(datetime.now() + timedelta(days=days)):
-                self.feed()
-        rows = self.get_rows()
-        self.assertEqual(set(rows.mapped('state')), {'booked'})
-        [todo] = rows.activity_ids
-        self.assertEqual(todo.user_id, self.billing_admin)
-        for fact in ('9.30', 'archived', 'tried again'):
-            self.assertIn(fact, todo.note)
-        self.assertFalse(self.provider.stripe_checkout_feed_error)
-        fees.active = True
-        with freeze_time(datetime.now() + timedelta(days=3)):
-            self.feed()
-        self.assertEqual(rows.fee_line_id.mapped('amount'), [-9.3])
-        self.assertFalse(rows.activity_ids)
         self.assert_ties()
 
     def test_day_of_the_providers_time_zone(self):
