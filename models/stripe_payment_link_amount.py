@@ -78,9 +78,17 @@ class StripePaymentLink(models.Model):
         """
         self.ensure_one()
         left = sum(invoice._stripe_checkout_get_due() for invoice in self._get_invoices())
-        if not self.amount or self._is_amount_paid():
-            return left
-        return min(self.amount, left)
+        part = self._get_part()
+        return min(part, left) if part else left
+
+    def _get_part(self):
+        """Return the part that the client has chosen, while it is not paid.
+
+        :return: The amount in major units; 0 where all that is left is asked for.
+        :rtype: float
+        """
+        self.ensure_one()
+        return 0.0 if self._is_amount_paid() else self.amount
 
     def _is_amount_paid(self):
         """Tell whether the amount that the client has chosen was paid through the link.

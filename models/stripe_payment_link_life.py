@@ -151,7 +151,9 @@ class StripePaymentLink(models.Model):
         # Two requests at once both write here: Odoo runs the second again, and it ends above.
         self.renewed_at = now
         self.flush_recordset()
-        link = self._hand_out(self._get_invoices(), self._get_contact(), 'request')
+        link = self._hand_out(
+            self._get_invoices(), self._get_contact(), 'request', self._get_part()
+        )
         template = self.env.ref('payment_stripe_checkout.mail_template_new_link')
         link._write_mail(template).send_after_commit()
 

@@ -27,6 +27,7 @@ from . import (
     test_key_doctor,
     test_left_account,
     test_link_pages,
+    test_link_parts,
     test_link_times,
     test_log_redaction,
     test_every_mail,
