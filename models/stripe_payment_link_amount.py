@@ -120,6 +120,16 @@ class StripePaymentLink(models.Model):
         """
         return bool(self.amount) and not self._get_part()
 
+    def _get_discounted(self):
+        """Return of which invoices the link takes the early-payment discount off, if paid today.
+
+        :rtype: account.move
+        """
+        self.ensure_one()
+        if self._get_part():
+            return self.env['account.move']
+        return self._get_invoices().filtered(lambda move: move._stripe_checkout_get_discount())
+
     def _is_amount_paid(self):
         """Tell whether the amount that the client has chosen was paid through the link.
 
