@@ -194,6 +194,12 @@ class AccountMove(models.Model):
     def _stripe_checkout_get_reason_processing(self):
         pending = self._stripe_checkout_get_pending_transactions()
         amount = sum(tx._stripe_checkout_get_share(self) for tx in pending)
+        if not pending._stripe_checkout_are_debits():
+            return self.env._(
+                "A payment of %(amount)s is on its way. If you were shown a reference to pay with,"
+                " pay with it in time.",
+                amount=self.currency_id.format(amount),
+            )
         return self.env._(
             "A payment of %(amount)s is on its way. Your bank is working on it, which can take some"
             " days; there is nothing that you need to do.",

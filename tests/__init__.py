@@ -60,5 +60,6 @@ from . import (
     test_undelivered,
     test_unknown_session,
     test_utils,
+    test_vouchers,
     test_webhook,
 )
