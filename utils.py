@@ -3,7 +3,7 @@
 import ipaddress
 import math
 import re
-from datetime import datetime, timezone
+from datetime import date, datetime, timezone
 from decimal import Decimal
 
 from . import const
@@ -106,6 +106,19 @@ def parse_amount(text):
     except (TypeError, ValueError):
         return None
     return amount if math.isfinite(amount) else None
+
+
+def parse_day(text):
+    """Read a day that a browser sent.
+
+    :param str text: What a field holds: year, month and day (ISO 8601).
+    :return: The day; None for anything else.
+    :rtype: date|None
+    """
+    try:
+        return date.fromisoformat(text)
+    except (TypeError, ValueError):
+        return None
 
 
 def to_checkout_locale(lang):

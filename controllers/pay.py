@@ -55,7 +55,7 @@ class PayController(http.Controller):
         if not link:
             return self._render_unknown()
         self._use_language_of(link)
-        if self._is_only_looking():
+        if self._is_only_looking() or link._is_part_paid():
             state = link._get_state()
             return self._render('state', {'link': link, 'state': state})
         return self._lead(link)

@@ -4,6 +4,7 @@ from odoo.http import request, route
 
 from odoo.addons.account_payment.controllers.portal import PortalAccount
 
+from .. import utils
 from .pay import CAME_FROM
 
 CAME_FROM_LIMIT = 20
@@ -110,7 +111,9 @@ class PortalAccountStripeCheckout(PortalAccount):
         methods=['GET', 'POST'],
         sitemap=False,
     )
-    def portal_invoice_pay_online(self, invoice_id, access_token=None, choice='all', amount=None):
+    def portal_invoice_pay_online(
+        self, invoice_id, access_token=None, choice='all', amount=None, until=None
+    ):
         """Lead a client from the portal to the invoice's payment link; back where it cannot be
         paid.
 
@@ -118,6 +121,7 @@ class PortalAccountStripeCheckout(PortalAccount):
         :param str access_token: What lets a client in who is not logged in.
         :param str choice: Which amount the client has chosen.
         :param str amount: The amount of the client's own.
+        :param str until: The day up to which the installments are due that the client has chosen.
         """
         try:
             invoice_sudo = self._document_check_access('account.move', invoice_id, access_token)
@@ -128,11 +132,15 @@ class PortalAccountStripeCheckout(PortalAccount):
             request.session[CAME_FROM] = [*came_from, invoice_id][-CAME_FROM_LIMIT:]
         if invoice_sudo._stripe_checkout_get_state() != 'payable':
             return request.redirect(invoice_sudo.get_portal_url())  # It says why.
-        part = invoice_sudo._stripe_checkout_read_choice(choice, amount)
+        is_installments = choice in ('due', 'next')
+        until = utils.parse_day(until) if is_installments else None
+        part = invoice_sudo._stripe_checkout_read_choice(choice, amount, until)
         if part is None:
-            return request.redirect(invoice_sudo.get_portal_url(query_string='&pay_error=amount'))
+            error = 'installments' if is_installments else 'amount'
+            query = f'&pay_error={error}'
+            return request.redirect(invoice_sudo.get_portal_url(query_string=query))
         links_sudo = request.env['stripe.payment.link'].sudo()
-        link = links_sudo._get_or_create_for_amount(invoice_sudo, part)
+        link = links_sudo._get_or_create_for_amount(invoice_sudo, part, until)
         return request.redirect(link._get_path(), code=303)
 
     @route(

@@ -5,6 +5,7 @@ from . import (
     account_move_change,
     account_move_discount,
     account_move_eligibility,
+    account_move_installments,
     account_move_mail,
     account_move_portal,
     account_move_refunded,

@@ -34,6 +34,15 @@ class AccountMove(models.Model):
         discounted = sum(move_sudo._stripe_checkout_get_terms().mapped('discount_amount_currency'))
         return self.currency_id.round(self.amount_residual - discounted)
 
+    def _stripe_checkout_get_discount_day(self):
+        """Return the last day on which a payment is granted the early-payment discount.
+
+        :return: The day; False where the terms grant none.
+        :rtype: date|bool
+        """
+        self.ensure_one()
+        return self._stripe_checkout_get_terms()[:1].discount_date
+
     def _stripe_checkout_get_terms(self):
         return self.line_ids.filtered(lambda line: line.display_type == 'payment_term')
 

@@ -194,6 +194,12 @@ class AccountMove(models.Model):
     def _stripe_checkout_get_reason_processing(self):
         pending = self._stripe_checkout_get_pending_transactions()
         amount = sum(tx._stripe_checkout_get_share(self) for tx in pending)
+        if not pending._stripe_checkout_are_debits():
+            return self.env._(
+                "A payment of %(amount)s is on its way. If you were shown a reference to pay with,"
+                " pay with it in time.",
+                amount=self.currency_id.format(amount),
+            )
         return self.env._(
             "A payment of %(amount)s is on its way. Your bank is working on it, which can take some"
             " days; there is nothing that you need to do.",
@@ -242,7 +248,8 @@ class AccountMove(models.Model):
         """Return the amounts that the client can choose from on the invoice's page.
 
         :return: The choices, each with a `key`, a `label`, an `amount` and, for an amount of the
-                 client's own, a `minimum`, in major units. Empty where all has to be paid.
+                 client's own, a `minimum`, in major units; one of installments has the day `until`
+                 which they are due. Empty where all has to be paid.
         :rtype: list[dict]
         """
         self.ensure_one()
@@ -252,11 +259,12 @@ class AccountMove(models.Model):
         choices = []
         installment = self._get_invoice_next_payment_values()
         if installment.get('installment_state') in ('next', 'overdue'):
-            amount = self.currency_id.round(installment['next_amount_to_pay'])
+            until = self._stripe_checkout_get_next_day()
+            amount = self._stripe_checkout_get_part_until(until)
             if self._stripe_checkout_can_pay_part(amount):
                 is_overdue = installment['installment_state'] == 'overdue'
                 label = self.env._("Overdue") if is_overdue else self.env._("Next installment")
-                choices.append({'key': 'next', 'label': label, 'amount': amount})
+                choices.append({'key': 'next', 'label': label, 'amount': amount, 'until': until})
         minimum = self._stripe_checkout_get_smallest_part()
         if minimum is not None:
             label = self.env._("Another amount")
@@ -300,22 +308,24 @@ class AccountMove(models.Model):
         rest = self.currency_id.round(self.amount_residual - amount)
         return utils.can_be_charged(amount, name) and utils.can_be_charged(rest, name)
 
-    def _stripe_checkout_read_choice(self, choice, own_amount=None):
+    def _stripe_checkout_read_choice(self, choice, own_amount=None, until=None):
         """Return the amount of what the client has chosen.
 
         :param str choice: The key of a choice, as a browser says it.
         :param str own_amount: The amount of the client's own, as a browser says it.
+        :param date until: The day up to which the installments were due that the client has seen
+               and chosen: once they are paid, those that follow are another choice.
         :return: The amount in major units, 0 for all; None if it may not be chosen.
         :rtype: float|None
         """
         self.ensure_one()
         if choice == 'all':
             return 0.0
-        if choice == 'due':
-            return self._stripe_checkout_get_due_part()
+        if choice in ('due', 'next'):
+            part = self._stripe_checkout_get_part_until(until) if until else 0.0
+            is_all = self.currency_id.compare_amounts(part, self.amount_residual) == 0
+            return 0.0 if is_all else part or None
         choices = {each['key']: each for each in self._stripe_checkout_get_choices()}
-        if choice == 'next' and 'next' in choices:
-            return choices['next']['amount']
         amount = utils.parse_amount(own_amount)
         if choice != 'own' or 'own' not in choices or amount is None:
             return None

@@ -93,9 +93,10 @@ class AccountMove(models.Model):
                 'due_date': due,
             })
         )
-        parts = {choice['key']: choice['amount'] for choice in self._stripe_checkout_get_choices()}
+        choices = {choice['key']: choice for choice in self._stripe_checkout_get_choices()}
+        part = choices.get('next', {})
         link = self.env['stripe.payment.link']._hand_out(
-            self, self.partner_id, 'reminder', parts.get('next', 0.0)
+            self, self.partner_id, 'reminder', part.get('amount', 0.0), part.get('until')
         )
         reminder.link_id = link
         template = self.env.ref('payment_stripe_checkout.mail_template_reminder')

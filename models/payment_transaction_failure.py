@@ -63,19 +63,27 @@ class PaymentTransaction(models.Model):
         return f'{words} ({code})'
 
     def _stripe_checkout_follow_up_failure(self):
-        """Tell client and staff that a debit which was under way has failed."""
+        """Tell client and staff that a payment which was under way, mostly a debit, has failed."""
         self.ensure_one()
-        self._stripe_checkout_schedule_follow_up(
-            self.env._("Bank debit failed"),
-            self.env._(
-                "%(amount)s by bank debit did not go through: %(reason)s %(told)s",
-                amount=self.currency_id.format(self.amount),
-                reason=self.state_message or '',
-                told=self.env._("The client is told by e-mail.")
-                if self._stripe_checkout_get_contact().email
-                else self.env._("The client cannot be told by e-mail: do it yourself."),
-            ),
-        )
+        values = {
+            'amount': self.currency_id.format(self.amount),
+            'reason': self.state_message or '',
+            'told': self.env._("The client is told by e-mail.")
+            if self._stripe_checkout_get_contact().email
+            else self.env._("The client cannot be told by e-mail: do it yourself."),
+        }
+        if self._stripe_checkout_is_debit():
+            self._stripe_checkout_schedule_follow_up(
+                self.env._("Bank debit failed"),
+                self.env._(
+                    "%(amount)s by bank debit did not go through: %(reason)s %(told)s", **values
+                ),
+            )
+        else:
+            self._stripe_checkout_schedule_follow_up(
+                self.env._("Online payment failed"),
+                self.env._("%(amount)s did not go through: %(reason)s %(told)s", **values),
+            )
         self._stripe_checkout_owe_mail('debit_failed')
 
     def _stripe_checkout_follow_up_unpaid(self):

@@ -190,7 +190,9 @@ class PaymentTransaction(models.Model):
         template = self.env.ref(
             f'payment_stripe_checkout.mail_template_{self.stripe_checkout_mail}'
         )
-        return link._write_mail(template)
+        # Of what was no debit, such as a voucher that was not paid in time, the mail speaks so.
+        is_debit = self._stripe_checkout_is_debit()
+        return link._write_mail(template.with_context(stripe_checkout_is_debit=is_debit))
 
     def _stripe_checkout_get_retry_link(self):
         """Return the link that the mail about a failure is written on.

@@ -38,10 +38,22 @@ class PaymentTransaction(models.Model):
         }
         return names.get(method, method.replace('_', ' ').capitalize())
 
+    def _stripe_checkout_are_debits(self):
+        """Tell whether the client has nothing more to do for any of the payments on their way.
+
+        What is no debit may wait for the client: a voucher or a bank transfer, paid with a
+        reference that Stripe has shown.
+        https://docs.stripe.com/payments/vouchers
+
+        :rtype: bool
+        """
+        return all(tx._stripe_checkout_is_debit() for tx in self)
+
     def _stripe_checkout_is_debit(self):
         """Tell whether the method draws the money from a bank account, which takes some days.
 
         :rtype: bool
         """
+        self.ensure_one()
         method = self.stripe_checkout_method or ''
         return method.endswith('_debit') or method == 'us_bank_account'

@@ -50,7 +50,7 @@ class StripePaymentLink(models.Model):
     # === HANDED OUT === #
 
     @api.model
-    def _hand_out(self, invoices, recipients, occasion='invoice', amount=0.0):
+    def _hand_out(self, invoices, recipients, occasion='invoice', amount=0.0, due_until=None):
         """Return a link that is mailed now: the first time the one that posting made, then a fresh
         one. Links that were mailed before live on as long as they were meant to.
 
@@ -59,6 +59,7 @@ class StripePaymentLink(models.Model):
         :param str occasion: Why, a value of `sent_with`.
         :param float amount: The part of one invoice that the link asks for, in major units; 0 for
                all that is left.
+        :param date due_until: The day up to which installments are that part, if they are.
         :return: The link; its expiry runs from now.
         :rtype: stripe.payment.link
         """
@@ -66,7 +67,9 @@ class StripePaymentLink(models.Model):
         if len(invoices) == 1 and not amount:
             link = invoices.sudo().stripe_payment_link_ids._get_current()
         if not link or link.expires_at:  # None yet, or handed out or opened before.
-            link = self.sudo().create([self._prepare_values(invoices, amount=amount)])
+            link = self.sudo().create([
+                self._prepare_values(invoices, amount=amount, due_until=due_until)
+            ])
         link.sudo().write({
             'sent_at': fields.Datetime.now(),
             'sent_to': ', '.join(recipients.filtered('email').mapped('email')),
@@ -151,7 +154,9 @@ class StripePaymentLink(models.Model):
         # Two requests at once both write here: Odoo runs the second again, and it ends above.
         self.renewed_at = now
         self.flush_recordset()
-        link = self._hand_out(self._get_invoices(), self._get_contact(), 'request')
+        link = self._hand_out(
+            self._get_invoices(), self._get_contact(), 'request', **self._get_part_values()
+        )
         template = self.env.ref('payment_stripe_checkout.mail_template_new_link')
         link._write_mail(template).send_after_commit()
 

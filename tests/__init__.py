@@ -28,6 +28,7 @@ from . import (
     test_key_doctor,
     test_left_account,
     test_link_pages,
+    test_link_parts,
     test_link_times,
     test_log_redaction,
     test_every_mail,
@@ -60,5 +61,6 @@ from . import (
     test_undelivered,
     test_unknown_session,
     test_utils,
+    test_vouchers,
     test_webhook,
 )

@@ -44,6 +44,7 @@ class TestConfirmationMail(StripeCheckoutCommon):
             self.assertIn(fact, text)
             self.assertIn(fact, letter.plain)
         self.assertNotIn("Left to pay", text)
+        self.assertNotIn("credit", text)
         self.assertEqual(letter.get_colors(), [])
 
     def test_receipt_can_be_had_from_the_mail(self):
@@ -118,6 +119,21 @@ class TestConfirmationMail(StripeCheckoutCommon):
         self.assertIn("Received $ 100.00", text)
         self.assertIn("Left to pay: $ 30.00", text)
         self.assertNotIn(credit_line.name, text)
+
+    def test_what_no_invoice_took_is_said_to_be_credit(self):
+        invoice = self.create_invoice(100)
+        session = self.open_link(invoice)
+        self.stripe.pay(session['id'])
+        self.env['account.payment.register'].with_context(
+            active_model='account.move', active_ids=invoice.ids
+        ).create({'amount': 60})._create_payments()
+        self.deliver()
+        self.run_queue()
+        self.send_mails()
+        [letter] = self.read_mails()
+        text = letter.text.replace('\N{NO-BREAK SPACE}', ' ')
+        self.assertIn("Received $ 100.00", text)
+        self.assertIn("Kept as your credit $ 60.00 Ask us to use it", text)
 
     def test_switched_off(self):
         self.provider.with_user(self.billing_admin).stripe_checkout_send_confirmations = False

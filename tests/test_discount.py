@@ -5,6 +5,7 @@ from freezegun import freeze_time
 from odoo import fields
 from odoo.fields import Command
 from odoo.tests import tagged
+from odoo.tools import format_date
 
 from .common import StripeCheckoutCommon
 
@@ -139,3 +140,51 @@ class TestDiscount(StripeCheckoutCommon):
         taxes = payment.move_id.line_ids.tax_line_id
         self.assertEqual(taxes, self.taxes, "Every tax of it")
         self.assertFalse(payment.stripe_checkout_credit)
+
+    # === MAILS === #
+
+    def read_amounts(self):
+        """Return the lines of the latest mail that name an amount, and what its link asks for."""
+        letter = self.read_mails()[-1]
+        rows = [
+            ' '.join(row.text_content().replace('\N{ZERO WIDTH NO-BREAK SPACE}', '').split())
+            for row in letter.html.xpath('//tr')
+        ]
+        _label, url = letter.get_button()
+        path = url.removeprefix(self.base_url())
+        location = self.url_open(path, allow_redirects=False).headers['Location']
+        return [row for row in rows if '.' in row], self.get_session(location)
+
+    def test_mails_say_what_their_link_asks_for(self):
+        """Catches a mail that names all that is left where the link asks for less."""
+        term = self.create_term('included')
+        invoice = self.create_invoice(100, invoice_payment_term_id=term.id)
+        today = self.provider._stripe_checkout_get_today()
+        due, until = (
+            format_date(self.env, today + timedelta(days=days), lang_code='en_US')
+            for days in (30, 10)
+        )
+        expected = [
+            f"{invoice.name} {due} $ 100.00",
+            f"Early-payment discount {until} $ -2.00",
+            "To pay now $ 98.00",
+        ]
+        self.env['stripe.checkout.remind'].create({'move_ids': invoice.ids}).action_send()
+        rows, session = self.read_amounts()
+        self.assertEqual(rows, expected)
+        self.assertEqual(session['amount_total'], 9800)
+        self.stripe.pay(session['id'], 'us_bank_account')
+        self.deliver()
+        self.run_queue()
+        self.stripe.fail_debit(session['id'])
+        self.deliver()
+        self.run_queue()
+        self.run_cron('ir_cron_send_mails')
+        rows, session = self.read_amounts()
+        self.assertEqual(rows, expected)
+        self.assertEqual(session['amount_total'], 9800)
+        with freeze_time(fields.Datetime.now() + timedelta(days=11)):
+            self.env['stripe.checkout.remind'].create({'move_ids': invoice.ids}).action_send()
+            rows, session = self.read_amounts()
+            self.assertEqual(rows, expected[:1])
+            self.assertEqual(session['amount_total'], 10000)

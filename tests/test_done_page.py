@@ -43,7 +43,17 @@ class TestDonePage(PortalCommon):
         text = ' '.join(page.text_content().split())
         self.assertIn(f"Invoice {invoice.name} Left to pay $ 40.00", text)
         self.assertNotIn('Refresh', response.headers)
+        self.assertNotIn("credit", text)
         self.assert_booked(invoice, 60, 'partial')
+
+    def test_what_no_invoice_took_is_said_to_be_credit(self):
+        invoice = self.create_invoice(100)
+        path = self.pay(invoice)
+        self.pay_otherwise(invoice)
+        _response, page = self.open_done(path, 'done')
+        self.assertEqual(self.read_id(page, 'o_stripe_checkout_received'), "$ 100.00")
+        self.assertEqual(self.read_id(page, 'o_stripe_checkout_kept'), "$ 100.00")
+        self.assertIn("Ask us to use it", page.text_content())
 
     def test_method_where_the_webhook_was_faster(self):
         path = self.pay(self.create_invoice(100))

@@ -96,6 +96,25 @@ class TestFailedDebit(StripeCheckoutCommon):
         self.assertNotIn("contact us", letter.text)
         self.assertEqual(letter.get_links('/pay/'), [])
 
+    def test_client_who_owes_nothing_any_more_is_sent_nowhere(self):
+        def cancel(invoice):
+            invoice.button_draft()
+            invoice.button_cancel()
+
+        def credit(invoice):
+            invoice._reverse_moves(cancel=True)
+
+        for change in (cancel, credit):
+            with self.subTest(change=change.__name__):
+                self.fail_debit_where(change)
+                letter = self.read_mails()[-1]
+                self.assertIn("nothing was paid by it", letter.text)
+                self.assertIn("There is nothing left to pay", letter.text)
+                self.assertIn("$ 0.00", letter.plain)
+                self.assertNotIn("100.00", letter.plain)
+                self.assertNotIn("contact us", letter.text)
+                self.assertEqual(letter.get_links('/pay/'), [])
+
     def test_client_without_an_address_is_left_to_staff(self):
         self.client.email = False
         invoice = self.create_invoice(100)

@@ -89,6 +89,16 @@ class TestTranslations(StripeCheckoutCommon):
             lacking = [term for term in terms if not translations.get(term)]
             self.assertEqual(lacking, [], language)
 
+    def test_every_place_of_a_term_is_known(self):
+        """Catches a translation that Odoo loads, but not for all places where the text stands."""
+
+        def read_places(name):
+            return {entry.msgid: set(entry.occurrences) for entry in polib.pofile(FOLDER / name)}
+
+        places = read_places('payment_stripe_checkout.pot')
+        for language in LANGUAGES:
+            self.assertEqual(read_places(f'{language}.po'), places, language)
+
     def test_placeholders_and_markup_are_kept(self):
         for language in LANGUAGES:
             for term, translation in self.read_po(language).items():

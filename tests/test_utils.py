@@ -1,3 +1,5 @@
+from datetime import date
+
 import stripe
 
 from odoo.tests import BaseCase
@@ -13,6 +15,11 @@ class TestAmounts(BaseCase):
             self.assertEqual(utils.parse_amount(text), amount)
         for text in ('', 'x', '1,5', 'nan', 'inf', '-inf', '1e999', None):
             self.assertIsNone(utils.parse_amount(text), text)
+
+    def test_days_that_a_browser_sends(self):
+        self.assertEqual(utils.parse_day('2026-02-28'), date(2026, 2, 28))
+        for text in ('', 'x', '2026-02-30', '28.02.2026', None):
+            self.assertIsNone(utils.parse_day(text), text)
 
     def test_smallest_amount(self):
         for currency, amount in [('USD', 0.5), ('JPY', 50.0), ('KWD', 0.01), ('ISK', 1.0)]:
