@@ -153,6 +153,68 @@ class TestDonePage(PortalCommon):
         response, _page = self.open_done(path, 'waiting')
         self.assertIn('Refresh', response.headers, "Asked to, it waits once more")
 
+    # === REFUSED === #
+
+    def refuse_bookings(self, refuse=True):
+        """Have accounting refuse payments, as where staff have archived the journal."""
+        self.provider.journal_id.active = not refuse
+
+    @mute_logger(CONTROLLER)
+    def test_waits_where_accounting_refuses(self):
+        invoice = self.create_invoice(100)
+        path = self.pay(invoice)
+        self.refuse_bookings()
+        response, page = self.open_done(path, 'waiting')
+        self.assertIn("your payment is safe", page.text_content())
+        self.assertEqual(response.headers['Referrer-Policy'], 'no-referrer')
+        self.assertEqual(response.headers['Cache-Control'], 'no-store')
+        self.assertEqual(self.get_payments(invoice).ids, [])
+        self.refuse_bookings(False)
+        self.deliver()
+        self.run_queue()
+        payment = self.assert_booked(invoice, 100)
+        self.open_done(path, 'done')
+        self.assertEqual(self.get_payments(invoice), payment)
+
+    @mute_logger(CONTROLLER)
+    def test_way_back_from_the_form_where_accounting_refuses(self):
+        invoice = self.create_invoice(100)
+        session = self.open_form(invoice)
+        self.stripe.pay(session['id'])
+        self.refuse_bookings()
+        response = self.url_open(self.get_done_path(session))
+        self.assertEqual(response.status_code, 200)
+        self.assertTrue(response.url.endswith('/payment/status'), response.url)
+        self.refuse_bookings(False)
+        self.deliver()
+        self.run_queue()
+        self.assert_booked(invoice, 100)
+
+    @mute_logger(CONTROLLER)
+    def test_next_visit_where_accounting_refuses_what_was_just_paid(self):
+        invoice = self.create_invoice(100)
+        self.pay(invoice)
+        self.pay_otherwise(invoice, 30)  # The session asks for too much now.
+        self.refuse_bookings()
+        response = self.url_open(self.get_path(invoice))
+        self.assertEqual(response.status_code, 200)
+        self.get_page(response, 'unavailable')
+        self.assertEqual(len(self.get_sessions()), 1, "Nothing else can be paid")
+        self.refuse_bookings(False)
+        self.deliver()
+        self.run_queue()
+        self.assertEqual(invoice.payment_state, 'paid')
+
+    @mute_logger(CONTROLLER)
+    def test_look_at_a_debit_after_disconnecting(self):
+        session = self.start_debit(self.create_invoice(100))
+        self.provider.with_user(self.billing_admin).action_stripe_checkout_disconnect(now=True)
+        self.env.cr.postcommit.run()
+        response = self.url_open(self.get_done_path(session))
+        self.assertEqual(response.status_code, 200)
+        self.assertEqual(response.headers['Referrer-Policy'], 'no-referrer')
+        self.assertNotIn("Stripe is not connected", response.text)
+
     # === STRANGERS === #
 
     def test_nothing_for_whoever_guesses(self):
