@@ -178,14 +178,17 @@ class PayController(http.Controller):
     def _get_done_state(transaction):
         """Say in one word what the page after Checkout has to tell.
 
-        :return: `'done'`, `'pending'` (a delayed method), `'failed'`, or `'waiting'` where nothing
-                 is known yet.
+        :return: `'done'`, `'pending'` (a delayed method), `'uncertain'` where a debit that may
+                 still be drawn is waited for no longer, `'failed'`, or `'waiting'` where nothing is
+                 known yet.
         :rtype: str
         """
         if transaction.state == 'done' and transaction.payment_id:
             return 'done'
         if transaction.state in ('pending', 'authorized'):
             return 'pending'
+        if transaction.stripe_checkout_freed or transaction.stripe_checkout_left_account:
+            return 'uncertain'
         return 'failed' if transaction.state in ('cancel', 'error') else 'waiting'
 
     @http.route('/pay/<string:token>/cancelled', **PAGE)
