@@ -5,6 +5,7 @@ import stripe
 from werkzeug.urls import url_encode
 
 from odoo import http
+from odoo.exceptions import RedirectWarning, UserError
 from odoo.http import request
 
 from .. import session_facts, utils
@@ -23,6 +24,10 @@ VISIT_LOOKS = 5
 
 # Where the session notes from which invoices' pages its visitor went to pay.
 CAME_FROM = 'stripe_checkout_came_from'
+
+# Why nothing can be opened or booked right now: Stripe, accounting or another module refuses. What
+# they say is for staff; whoever pays reads one of our pages.
+REFUSALS = (stripe.StripeError, utils.InexactAmount, UserError, RedirectWarning)
 
 # How long the page after Checkout waits before it looks again: soon at first, then seldom, and
 # not for ever.
@@ -95,7 +100,8 @@ class PayController(http.Controller):
         """Redirect to the Checkout page of a link, or say what became of the invoices."""
         try:
             state, url = self._visit(link)
-        except (stripe.StripeError, utils.InexactAmount) as error:
+        except REFUSALS as error:
+            request.env.cr.rollback()  # A former session was paid, maybe, and is half booked.
             _logger.warning(
                 "No Checkout Session for link %s: %s", link.id, utils.redact(str(error))
             )
@@ -172,14 +178,17 @@ class PayController(http.Controller):
     def _get_done_state(transaction):
         """Say in one word what the page after Checkout has to tell.
 
-        :return: `'done'`, `'pending'` (a delayed method), `'failed'`, or `'waiting'` where nothing
-                 is known yet.
+        :return: `'done'`, `'pending'` (a delayed method), `'uncertain'` where a debit that may
+                 still be drawn is waited for no longer, `'failed'`, or `'waiting'` where nothing is
+                 known yet.
         :rtype: str
         """
         if transaction.state == 'done' and transaction.payment_id:
             return 'done'
         if transaction.state in ('pending', 'authorized'):
             return 'pending'
+        if transaction.stripe_checkout_freed or transaction.stripe_checkout_left_account:
+            return 'uncertain'
         return 'failed' if transaction.state in ('cancel', 'error') else 'waiting'
 
     @http.route('/pay/<string:token>/cancelled', **PAGE)
@@ -227,18 +236,19 @@ class PayController(http.Controller):
             session = provider_sudo._stripe_checkout_retrieve_session(
                 transaction.stripe_checkout_session_id
             )
-        except stripe.StripeError as error:
+            # A snapshot from before the call would miss what the webhook settled meanwhile, and
+            # Odoo would have to run the request again.
+            request.env.cr.commit()  # pylint: disable=invalid-commit
+            facts = session_facts.from_session(session)
+            transaction._stripe_checkout_settle(provider_sudo, [facts])
+        except REFUSALS as error:
             # The webhook or the sweep settles it; the page says what is known so far.
+            request.env.cr.rollback()
             _logger.warning(
-                "Could not read the session of %s: %s",
+                "Could not settle the session of %s: %s",
                 transaction.reference,
                 utils.redact(str(error)),
             )
-            return
-        # A snapshot from before the call would miss what the webhook settled meanwhile, and
-        # Odoo would have to run the request again.
-        request.env.cr.commit()  # pylint: disable=invalid-commit
-        transaction._stripe_checkout_settle(provider_sudo, [session_facts.from_session(session)])
 
     # === HELPERS === #
 

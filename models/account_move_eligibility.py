@@ -5,6 +5,20 @@ from odoo import models
 from .. import const
 from ..const import PROVIDER_CODE
 
+# Of several invoices of which none can be paid, what concerns the client most is said: what waits
+# for somebody first, "paid" only where nothing else is left.
+REASONS = (
+    'processing',
+    'draft',
+    'blocked',
+    'unavailable',
+    'paid',
+    'refunded',
+    'reversed',
+    'cancelled',
+    'zero',
+)
+
 
 class AccountMove(models.Model):
     _inherit = 'account.move'
@@ -22,7 +36,7 @@ class AccountMove(models.Model):
         states = self._stripe_checkout_get_states()
         reasons = [state for state in states.values() if state != 'payable']
         if reasons:
-            return 'processing' if 'processing' in reasons else reasons[0]
+            return min(reasons, key=REASONS.index)
         if len(self) == 1:
             return 'payable'
         if len(self._stripe_checkout_group()) > 1:

@@ -102,11 +102,15 @@ class AccountMove(models.Model):
         :rtype: Domain
         """
         facts = self._stripe_checkout_get_fact_domains()
-        return facts['unpaid'] & facts['started'] & ~facts['pending']
+        return facts['unpaid'] & facts['begun'] & ~facts['pending']
 
     @api.model
     def _stripe_checkout_get_fact_domains(self):
         """Return the facts that the statuses are made of.
+
+        What was sent, opened and started counts while its link works: after that the client has
+        nothing to pay with. A link that nobody was given, as every print of the invoice makes one,
+        changes nothing once another has expired.
 
         They are asked of links and transactions without access rights (`any!`): whoever sees the
         invoice may know how its payment stands.
@@ -123,18 +127,26 @@ class AccountMove(models.Model):
         ours = Domain('provider_code', '=', PROVIDER_CODE)
         session = ours & Domain('stripe_checkout_session_id', '!=', False)
         now = fields.Datetime.now()
-        unended = Domain('expires_at', '=', False) | Domain('expires_at', '>', now)
+        unended = Domain('revoked', '!=', True) & Domain('replaced', '!=', True)
+        works = unended & Domain('expires_at', '>', now)
+        unused = unended & Domain('expires_at', '=', False)
+        expired = link(Domain('expires_at', '<=', now) & Domain('revoked', '!=', True))
+        started = session & (
+            Domain('stripe_checkout_link_id', '=', False)
+            | Domain('stripe_checkout_link_id', 'any!', works)
+        )
         return {
             'unpaid': Domain('move_type', '=', 'out_invoice')
             & Domain('state', '=', 'posted')
             & Domain('payment_state', 'in', ('not_paid', 'partial')),
             'linked': link(Domain.TRUE),
-            'alive': link(Domain('revoked', '!=', True) & Domain('replaced', '!=', True) & unended),
-            'expired': link(Domain('expires_at', '<=', now) & Domain('revoked', '!=', True)),
-            'sent': link(Domain('sent_at', '!=', False)),
-            'opened': link(Domain('opened_at', '!=', False)),
-            'started': transaction(session),
-            'declined': transaction(session & Domain('stripe_checkout_declines', '>', 0)),
+            'alive': link(works) | (link(unused) & ~expired),
+            'expired': expired,
+            'sent': link(works & Domain('sent_at', '!=', False)),
+            'opened': link(works & Domain('opened_at', '!=', False)),
+            'begun': transaction(session),
+            'started': transaction(started),
+            'declined': transaction(started & Domain('stripe_checkout_declines', '>', 0)),
             'pending': transaction(
                 Domain('state', 'in', ('pending', 'authorized'))
                 & Domain('provider_code', 'not in', ('none', 'custom'))

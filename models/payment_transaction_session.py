@@ -58,6 +58,18 @@ class PaymentTransaction(models.Model):
             == self._stripe_checkout_prepare_promise(invoices, amount)
         )
 
+    def _stripe_checkout_leads_back(self):
+        """Tell whether whoever leaves Checkout comes back to a link that still leads to a payment.
+
+        Not from a session of Odoo's payment form, nor from that of a link that has ended meanwhile:
+        who came by another link would read that it was replaced.
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        link = self.stripe_checkout_link_id
+        return bool(link) and not link._has_ended()
+
     # === OPENING === #
 
     @api.model
@@ -77,7 +89,7 @@ class PaymentTransaction(models.Model):
         former = claims.transaction_id.filtered(lambda tx: tx.state == 'draft')
         transaction = former.filtered(
             lambda tx: (
-                tx.stripe_checkout_link_id
+                tx._stripe_checkout_leads_back()
                 and tx._stripe_checkout_fits(invoices, amount)
                 and (tx._stripe_checkout_is_open() or tx._stripe_checkout_can_be_taken_up())
             )

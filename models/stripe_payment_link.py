@@ -212,6 +212,7 @@ class StripePaymentLink(models.Model):
         return transaction.filtered(
             lambda tx: (
                 tx._stripe_checkout_is_open()
+                and tx._stripe_checkout_leads_back()
                 and tx._stripe_checkout_fits(invoices, self._get_amount())
             )
         )

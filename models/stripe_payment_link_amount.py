@@ -77,6 +77,17 @@ class StripePaymentLink(models.Model):
         payable = self.move_ids.filtered(lambda invoice: states[invoice] == 'payable')
         return payable or self.move_ids
 
+    def _get_concerned(self, state):
+        """Return the invoices that a page of the link speaks of.
+
+        :param str state: The state that the page shows.
+        :return: Those that are in the state; all where it is the link's own.
+        :rtype: account.move
+        """
+        self.ensure_one()
+        states = self.move_ids._stripe_checkout_get_states()
+        return self.move_ids.filtered(lambda invoice: states[invoice] == state) or self.move_ids
+
     def _get_amount(self):
         """Return what the link asks for now, in major units of the invoices' currency.
 

@@ -187,6 +187,13 @@ class StripeCheckoutCommon(AccountTestInvoicingCommon, HttpCase):
             'access_token': invoice._portal_ensure_token(),
         }
 
+    def open_form(self, invoice, amount=None):
+        """Submit Odoo's payment form; return the Checkout Session that it leads to."""
+        values = self.make_jsonrpc_request(
+            f'/invoice/transaction/{invoice.id}', self.get_form_values(invoice, amount)
+        )
+        return self.get_session(html.fromstring(values['redirect_form_html']).get('action'))
+
     def get_path(self, invoice):
         """Return the path of the invoice's payment link, read as staff read it."""
         url = invoice.with_user(self.billing_admin).stripe_checkout_url

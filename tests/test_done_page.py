@@ -130,6 +130,19 @@ class TestDonePage(PortalCommon):
         [href] = page.xpath("//a[@name='o_stripe_checkout_again']/@href")
         self.assertEqual(self.get_session(self.url_open(href).url)['status'], 'open')
 
+    def test_debit_that_was_freed_may_still_be_drawn(self):
+        invoice = self.create_invoice(100)
+        session = self.start_debit(invoice)
+        path = self.get_done_path(session)
+        invoice.with_user(self.billing_admin).action_stripe_checkout_free()
+        _response, page = self.open_done(path, 'uncertain')
+        text = ' '.join(page.text_content().split())
+        self.assertIn("Ask us before you pay again", text)
+        self.assertNotIn("Nothing was charged", text)
+        self.assertIn(invoice.name, text)
+        self.stripe.fail_debit(session['id'])
+        self.open_done(path, 'failed')
+
     # === WAITING === #
 
     @mute_logger(CONTROLLER)
@@ -162,6 +175,66 @@ class TestDonePage(PortalCommon):
         [path] = page.xpath("//a[@name='o_stripe_checkout_refresh']/@href")
         response, _page = self.open_done(path, 'waiting')
         self.assertIn('Refresh', response.headers, "Asked to, it waits once more")
+
+    # === REFUSED === #
+
+    def refuse_bookings(self, refuse=True):
+        """Have accounting refuse payments, as where staff have archived the journal."""
+        self.provider.journal_id.active = not refuse
+
+    @mute_logger(CONTROLLER)
+    def test_waits_where_accounting_refuses(self):
+        invoice = self.create_invoice(100)
+        path = self.pay(invoice)
+        self.refuse_bookings()
+        response, page = self.open_done(path, 'waiting')
+        self.assertIn("your payment is safe", page.text_content())
+        self.assertEqual(response.headers['Referrer-Policy'], 'no-referrer')
+        self.assertEqual(response.headers['Cache-Control'], 'no-store')
+        self.assertEqual(self.get_payments(invoice).ids, [])
+        self.refuse_bookings(False)
+        self.deliver()
+        self.run_queue()
+        payment = self.assert_booked(invoice, 100)
+        self.open_done(path, 'done')
+        self.assertEqual(self.get_payments(invoice), payment)
+
+    @mute_logger(CONTROLLER)
+    def test_way_back_from_the_form_where_accounting_refuses(self):
+        invoice = self.create_invoice(100)
+        session = self.open_form(invoice)
+        self.stripe.pay(session['id'])
+        self.refuse_bookings()
+        response = self.url_open(self.get_done_path(session))
+        self.assertEqual(response.status_code, 200)
+        self.assertTrue(response.url.endswith('/payment/status'), response.url)
+        self.refuse_bookings(False)
+        self.deliver()
+        self.run_queue()
+        self.assert_booked(invoice, 100)
+
+    @mute_logger(CONTROLLER)
+    def test_next_visit_where_accounting_refuses_what_was_just_paid(self):
+        invoice = self.create_invoice(100)
+        self.pay(invoice)
+        self.pay_otherwise(invoice, 30)  # The session asks for too much now.
+        self.refuse_bookings()
+        response = self.url_open(self.get_path(invoice))
+        self.assertEqual(response.status_code, 200)
+        self.get_page(response, 'unavailable')
+        self.assertEqual(len(self.get_sessions()), 1, "Nothing else can be paid")
+        self.refuse_bookings(False)
+        self.deliver()
+        self.run_queue()
+        self.assertEqual(invoice.payment_state, 'paid')
+
+    @mute_logger(CONTROLLER)
+    def test_look_at_a_debit_after_disconnecting(self):
+        session = self.start_debit(self.create_invoice(100))
+        self.provider.with_user(self.billing_admin).action_stripe_checkout_disconnect(now=True)
+        self.env.cr.postcommit.run()
+        response, _page = self.open_done(self.get_done_path(session), 'uncertain')
+        self.assertEqual(response.headers['Referrer-Policy'], 'no-referrer')
 
     # === STRANGERS === #
 

@@ -2,6 +2,7 @@ from datetime import datetime, timedelta
 
 from freezegun import freeze_time
 
+from odoo.fields import Command
 from odoo.tests import tagged
 
 from .common import StripeCheckoutCommon
@@ -136,6 +137,72 @@ class TestFailedDebit(StripeCheckoutCommon):
         self.assertIn("To pay now $ 40.00", letter.text.replace('\N{NO-BREAK SPACE}', ' '))
         session = self.get_session(self.follow(letter).headers['Location'])
         self.assertEqual(session['amount_total'], 4000)
+
+    # === THROUGH ODOO'S PAYMENT FORM === #
+
+    def fail_debit_of_form(self, invoice, amount=None):
+        session = self.open_form(invoice, amount)
+        self.stripe.pay(session['id'], 'us_bank_account')
+        self.work()
+        self.stripe.fail_debit(session['id'])
+        self.work()
+
+    def assert_asked_again(self, invoice, minor_amount):
+        """Check that the client, and staff, were told once, and what the mail's link asks for."""
+        letter = self.read_mails()[-1]
+        self.assertIn("did not carry out the debit", letter.text)
+        session = self.get_session(self.follow(letter).headers['Location'])
+        self.assertEqual(session['amount_total'], minor_amount)
+        self.assertEqual(invoice.activity_ids.mapped('summary'), ["Bank debit failed"])
+
+    def test_client_who_paid_by_the_form_is_told_too(self):
+        invoice = self.create_invoice(100)
+        self.fail_debit_of_form(invoice)
+        self.assertEqual(len(self.read_mails()), 1)
+        self.assert_asked_again(invoice, 10000)
+
+    def test_a_part_paid_by_the_form_is_asked_for_again_as_a_part(self):
+        self.provider.stripe_checkout_allow_partial = True
+        invoice = self.create_invoice(100)
+        self.fail_debit_of_form(invoice, 40)
+        self.assert_asked_again(invoice, 4000)
+
+    def test_all_of_it_paid_by_the_form_with_a_discount_is_asked_for_as_it_is_then(self):
+        term = self.env['account.payment.term'].create({
+            'name': "2 % within 10 days",
+            'early_discount': True,
+            'discount_percentage': 2,
+            'discount_days': 10,
+            'line_ids': [Command.create({'value': 'percent', 'value_amount': 100, 'nb_days': 30})],
+        })
+        invoice = self.create_invoice(100, invoice_payment_term_id=term.id)
+        self.fail_debit_of_form(invoice, 98)
+        self.env['stripe.payment.link'].sudo().search([]).expires_at = False  # Read days later.
+        with freeze_time(datetime.now() + timedelta(days=11)):
+            self.assert_asked_again(invoice, 10000)
+
+    def test_client_is_told_of_a_debit_that_an_older_copy_did_not_know(self):
+        invoice = self.create_invoice(100)
+        session = self.open_link(invoice)
+        self.stripe.pay(session['id'], 'us_bank_account')
+        invoice.sudo().transaction_ids.unlink()
+        self.work()
+        self.stripe.fail_debit(session['id'])
+        self.work()
+        self.assert_asked_again(invoice, 10000)
+
+    def test_declined_by_the_form_is_told_if_the_session_ends_unpaid(self):
+        invoice = self.create_invoice(100)
+        session = self.open_form(invoice)
+        self.stripe.pay(session['id'], outcome='insufficient_funds')
+        self.work()
+        self.assertEqual(self.read_mails(), [])
+        self.end_session(session)
+        self.work()
+        [letter] = self.read_mails()
+        self.assertIn("declined", letter.text)
+        session = self.get_session(self.follow(letter).headers['Location'])
+        self.assertEqual(session['amount_total'], 10000)
 
     def test_told_once(self):
         invoice = self.create_invoice(100)

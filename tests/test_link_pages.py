@@ -223,6 +223,38 @@ class TestLinkPages(StripeCheckoutCommon):
         location = self.visit(url.removeprefix(self.base_url())).headers['Location']
         self.assertEqual(self.get_session(location)['amount_total'], 15000)
 
+    def test_joint_link_of_which_nothing_can_be_paid_says_why(self):
+        def pay(invoice):
+            self.env['account.payment.register'].with_context(
+                active_model='account.move', active_ids=invoice.ids
+            ).create({})._create_payments()
+
+        def cancel(invoice):
+            invoice.button_draft()
+            invoice.button_cancel()
+
+        def block(invoice):
+            invoice.action_toggle_block_payment()
+
+        def revise(invoice):
+            invoice.button_draft()
+
+        for one, other, state in (
+            (block, pay, 'blocked'),
+            (revise, pay, 'draft'),
+            (revise, cancel, 'draft'),
+            (pay, cancel, 'paid'),
+        ):
+            for first, second in ((one, other), (other, one)):
+                with self.subTest(first=first.__name__, second=second.__name__):
+                    link = self.create_joint_link()
+                    changes = dict(zip(link.move_ids, (first, second), strict=True))
+                    for invoice, change in changes.items():
+                        change(invoice)
+                    text = self.visit(link._get_path(), state).text_content()
+                    for invoice, change in changes.items():
+                        self.assertEqual(invoice.name in text, change == one)
+
     # === STATES === #
 
     def test_replaced(self):

@@ -30,7 +30,7 @@ class TestPaymentForm(StripeCheckoutCommon):
 
     def test_paid_through_the_form(self):
         invoice = self.create_invoice(100)
-        session = self.get_form_session(self.submit(invoice))
+        session = self.open_form(invoice)
         self.assertEqual(session['amount_total'], 10000)
         self.stripe.pay(session['id'])
         url = session['success_url'].replace('{CHECKOUT_SESSION_ID}', session['id'])
@@ -79,7 +79,7 @@ class TestPaymentForm(StripeCheckoutCommon):
         for amount in (24.99, 99.9, 100.01):  # What 99.90 leaves could not be paid.
             self.assert_refused(invoice, amount)
         for amount in (25, 100):
-            session = self.get_form_session(self.submit(invoice, amount))
+            session = self.open_form(invoice, amount)
             self.assertEqual(session['amount_total'], amount * 100)
 
     @mute_logger('odoo.http')
@@ -115,7 +115,7 @@ class TestPaymentForm(StripeCheckoutCommon):
         invoice = self.create_invoice(100, invoice_payment_term_id=term.id)
         self.assert_refused(invoice, 40)
         for amount in (50, 100):
-            session = self.get_form_session(self.submit(invoice, amount))
+            session = self.open_form(invoice, amount)
             self.assertEqual(session['amount_total'], amount * 100)
 
     def test_early_payment_discount(self):
@@ -127,7 +127,7 @@ class TestPaymentForm(StripeCheckoutCommon):
             'line_ids': [Command.create({'value': 'percent', 'value_amount': 100, 'nb_days': 30})],
         })
         invoice = self.create_invoice(100, invoice_payment_term_id=term.id)
-        session = self.get_form_session(self.submit(invoice, 98))
+        session = self.open_form(invoice, 98)
         self.stripe.pay(session['id'])
         self.deliver()
         self.run_queue()
@@ -137,7 +137,7 @@ class TestPaymentForm(StripeCheckoutCommon):
     def test_partial_amount(self):
         self.provider.stripe_checkout_allow_partial = True
         invoice = self.create_invoice(100)
-        session = self.get_form_session(self.submit(invoice, 30))
+        session = self.open_form(invoice, 30)
         self.stripe.pay(session['id'])
         self.deliver()
         self.run_queue()
@@ -148,8 +148,8 @@ class TestPaymentForm(StripeCheckoutCommon):
         invoice = self.create_invoice(100)
         sessions = [
             self.open_link(invoice),
-            self.get_form_session(self.submit(invoice)),
-            self.get_form_session(self.submit(invoice, 30)),
+            self.open_form(invoice),
+            self.open_form(invoice, 30),
             self.open_link(invoice),
         ]
         states = [self.stripe.session(session['id'])['status'] for session in sessions]

@@ -183,6 +183,26 @@ class TestPaymentLink(StripeCheckoutCommon):
         self.assertEqual(self.get_session(location), session)
         self.assertEqual(len(self.get_creations()), 1)
 
+    def test_session_of_a_link_that_has_ended_is_not_shared(self):
+        """Whoever came by the newest link must not read, back from Stripe, that it was replaced."""
+        for how in ('replaced', 'expired', 'form'):
+            with self.subTest(how):
+                invoice = self.create_invoice(100)
+                first = self.open_form(invoice) if how == 'form' else self.open_link(invoice)
+                if how == 'replaced':
+                    invoice.with_user(self.billing_admin).action_stripe_checkout_new_link()
+                elif how == 'expired':
+                    invoice.sudo().stripe_payment_link_ids.expires_at = fields.Datetime.now()
+                self.env['stripe.payment.link']._get_or_create_current(invoice)
+                invoice.invalidate_recordset(['stripe_checkout_url'])
+                second = self.open_link(invoice)
+                self.assert_state(
+                    second['cancel_url'].removeprefix(self.base_url()), 'cancelled_at_stripe'
+                )
+                self.assertEqual(self.stripe.session(first['id'])['status'], 'expired')
+                self.assertEqual([s['id'] for s in self.get_open_sessions()], [second['id']])
+                self.stripe.pay(second['id'])
+
     def test_expired_session_is_replaced(self):
         self.set_expiration(720)
         invoice = self.create_invoice(100)

@@ -130,6 +130,42 @@ class TestTimeline(StripeCheckoutCommon):
         self.work()
         self.assert_status(invoice, 'paid')
 
+    def test_new_link_was_not_sent_yet(self):
+        """Catches what became of the former link, which the client can no longer pay with."""
+
+        def decline(invoice):
+            self.stripe.pay(self.open_link(invoice)['id'], outcome='insufficient_funds')
+            self.work()
+
+        for status, go in (
+            ('sent', self.hand_out),
+            ('started', self.open_link),
+            ('declined', decline),
+        ):
+            invoice = self.create_invoice(100)
+            go(invoice)
+            self.assert_status(invoice, status)
+            invoice.with_user(self.biller).action_stripe_checkout_new_link()
+            self.assert_status(invoice, 'ready')
+            self.assertEqual(invoice in self.find('stripe_checkout_unfinished'), status != 'sent')
+            invoice.invalidate_recordset()
+            self.open_link(invoice)
+            self.assert_status(invoice, 'started')
+
+    def test_looking_at_an_expired_invoice_changes_nothing(self):
+        """Catches the link that the QR code makes whenever the invoice is shown or printed."""
+        self.company.link_qr_code = True
+        invoice = self.create_invoice(100)
+        self.hand_out(invoice).expires_at = fields.Datetime.now()
+        self.assert_status(invoice, 'expired')
+        self.url_open(invoice.get_portal_url(report_type='html'))
+        self.assertEqual(len(invoice.stripe_payment_link_ids), 2)
+        with freeze_time(datetime.now() + timedelta(days=60)):
+            self.assert_status(invoice, 'expired')
+            self.assertIn(invoice, self.find('stripe_checkout_expired'))
+            self.hand_out(invoice)
+            self.assert_status(invoice, 'sent')
+
     def find(self, name):
         """Return what a filter of the list finds for staff."""
         view = (
