@@ -102,9 +102,12 @@ class PaymentTransaction(models.Model):
             ).to_dict()
         except stripe.StripeError as error:
             message = self.provider_id._stripe_checkout_describe_error(error)
-            if not self._stripe_checkout_is_call_open(error):
+            # An error of Stripe's own may come after the money has left:
+            # https://docs.stripe.com/error-low-level#idempotency
+            is_indefinite = (error.http_status or 0) >= 500
+            if not is_indefinite and not self._stripe_checkout_is_call_open(error):
                 raise ValidationError(message) from None
-            # Nobody knows what was done: the sweep repeats the same call.
+            # Nobody knows what was done: the sweep asks, and repeats the same call.
             self._set_pending(state_message=message)
             return
         self._stripe_checkout_settle_refunds(self.provider_id, [refund_facts.from_refund(refund)])
