@@ -183,10 +183,12 @@ class PaymentTransaction(models.Model):
                 lambda line: line.account_id.account_type == 'asset_receivable'
             )
             due = tx._stripe_checkout_get_open_lines().filtered(
-                lambda line, credit=credit: line.account_id == credit.account_id
+                lambda line, credit=credit: (
+                    line.account_id == credit.account_id and line.currency_id == credit.currency_id
+                )
             )
-            # What another currency than that asked for pays of an invoice, a person has to say.
-            if due and tx.payment_id.currency_id == tx.currency_id:
+            # What another currency than its own pays of an invoice, a person has to say.
+            if due:
                 plan[tx] = credit + due
         if plan and not self._stripe_checkout_try_plan(list(plan.values())) and len(plan) > 1:
             for lines in plan.values():
