@@ -101,7 +101,7 @@ class AccountMove(models.Model):
         :rtype: account.move
         """
         today = fields.Date.context_today(self)
-        return self._reverse_moves(
+        return self.with_context(stripe_checkout_rematch=True)._reverse_moves(
             [
                 {'date': today, 'ref': self.env._("Reversal of: %(name)s", name=move.name)}
                 for move in self

@@ -275,6 +275,7 @@ class PaymentTransaction(models.Model):
         if payment and not payment.move_id.reversal_move_ids:
             payment._stripe_checkout_reverse()
             self.source_transaction_id._stripe_checkout_follow_up_refunds()
+            self.source_transaction_id._stripe_checkout_follow_up_credit()
         self.source_transaction_id._stripe_checkout_schedule_follow_up(
             self.env._("Refund failed"), message
         )

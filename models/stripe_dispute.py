@@ -128,7 +128,7 @@ class StripeDispute(models.Model):
         move.action_post()
         self.chargeback_move_id = move
         debit = move.line_ids.filtered(lambda line: line.account_id == credit.account_id)
-        credit.remove_move_reconcile()
+        credit.with_context(stripe_checkout_rematch=True).remove_move_reconcile()
         # Where part of the payment was disputed, the rest stays where it was: with what was
         # refunded of it first.
         refunded = matched.filtered(lambda line: line.move_id.origin_payment_id)
