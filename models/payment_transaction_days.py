@@ -30,14 +30,17 @@ class PaymentTransaction(models.Model):
         """
         return (
             facts.paid_at
-            or self._stripe_checkout_find_event_time(facts.session_id)
+            or self._stripe_checkout_find_event_time(
+                'checkout.session.async_payment_succeeded', facts.session_id
+            )
             or fields.Datetime.now()
         )
 
-    def _stripe_checkout_find_event_time(self, session_id):
-        """Return when Stripe says that a delayed payment has arrived, if the ledger knows.
+    def _stripe_checkout_find_event_time(self, event_type, object_id):
+        """Return when something happened to an object of Stripe's, if the ledger knows.
 
-        :param str session_id: The Checkout Session.
+        :param str event_type: Stripe's type of the event.
+        :param str object_id: The id of the object, a Checkout Session say.
         :return: The time in UTC, None if no such event is stored.
         :rtype: datetime|None
         """
@@ -47,12 +50,13 @@ class PaymentTransaction(models.Model):
                 """
                 SELECT MIN(occurred_at)
                   FROM stripe_event
-                 WHERE type = 'checkout.session.async_payment_succeeded'
+                 WHERE type = %s
                    AND provider_id = %s
                    AND payload ->> 'id' = %s
                 """,
+                event_type,
                 self.provider_id.id,
-                session_id,
+                object_id,
             )
         )
         return self.env.cr.fetchone()[0]
@@ -94,7 +98,7 @@ class PaymentTransaction(models.Model):
         return lines
 
     def _stripe_checkout_get_booking_date(self, moved_at, has_tax=False):
-        """Return the day on which a payment is booked.
+        """Return the day on which a payment is booked, or what undoes it.
 
         Stripe's day in the provider's time zone; the first open day where that one is locked. Odoo
         would move the journal entry alone, and leave the payment behind.

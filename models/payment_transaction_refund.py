@@ -273,9 +273,11 @@ class PaymentTransaction(models.Model):
         payment = self.payment_id
         self._set_error(message, extra_allowed_states=('done',))
         if payment and not payment.move_id.reversal_move_ids:
-            payment._stripe_checkout_reverse()
-            self.source_transaction_id._stripe_checkout_follow_up_refunds()
-            self.source_transaction_id._stripe_checkout_follow_up_credit()
+            source = self.source_transaction_id
+            failed_at = self._stripe_checkout_find_event_time('refund.failed', facts.refund_id)
+            payment._stripe_checkout_reverse(source._stripe_checkout_get_booking_date(failed_at))
+            source._stripe_checkout_follow_up_refunds()
+            source._stripe_checkout_follow_up_credit()
         self.source_transaction_id._stripe_checkout_schedule_follow_up(
             self.env._("Refund failed"), message
         )
