@@ -18,6 +18,7 @@ class DisputeFacts:
     reason: str = ''
     opened_at: datetime | None = None  # UTC, naive as Odoo keeps it
     evidence_due_by: datetime | None = None  # UTC, naive as Odoo keeps it
+    lost_at: datetime | None = None  # UTC; a dispute does not tell, its event does
 
     @property
     def amount(self):

@@ -25,7 +25,8 @@ class SessionFacts:
     payment_intent: str | None = None
     amount_minor: int = 0
     currency_name: str = ''
-    paid_at: datetime | None = None  # UTC, naive as Odoo keeps it
+    paid_at: datetime | None = None  # when the money arrived; UTC, naive as Odoo keeps it
+    confirmed_at: datetime | None = None  # when the client let a bank account be debited, UTC
     method: str = ''
     message: str = ''
     livemode: bool = False
@@ -66,6 +67,16 @@ class SessionFacts:
     def is_final_success(self):
         """Whether the session is paid for good: the one statement an event is trusted with."""
         return self.outcome == 'paid'
+
+
+def is_debit(method):
+    """Tell whether a method draws the money from a bank account, which takes some days.
+
+    :param str method: Stripe's name of it, see
+        https://docs.stripe.com/api/charges/object#charge_object-payment_method_details-type
+    :rtype: bool
+    """
+    return method.endswith('_debit') or method in ('us_bank_account', 'nz_bank_account')
 
 
 def write_invoice_ids(invoice_ids):
@@ -120,7 +131,7 @@ def from_session(session, occurred_at=None):
 
     :param dict session: Stripe's Checkout Session.
     :param int occurred_at: When Stripe says it happened, as a Unix time; read from the charge if
-                            not given. Not known yet where a delayed method was settled just now.
+                            not given, which does not tell when a delayed method was settled.
     :return: The facts.
     :rtype: SessionFacts
     """
@@ -129,7 +140,9 @@ def from_session(session, occurred_at=None):
     charge = expanded.get('latest_charge')
     charge = charge if isinstance(charge, dict) else {}
     error = expanded.get('last_payment_error') or {}
-    paid_at = occurred_at or _read_paid_at(charge)
+    method = (charge.get('payment_method_details') or {}).get('type') or ''
+    paid_at = occurred_at or _read_paid_at(charge, method)
+    confirmed_at = charge.get('created') if is_debit(method) else None
     payer = session.get('customer_details') or {}
     return SessionFacts(
         session_id=session['id'],
@@ -138,7 +151,8 @@ def from_session(session, occurred_at=None):
         amount_minor=session.get('amount_total') or 0,
         currency_name=(session.get('currency') or '').upper(),
         paid_at=utils.to_datetime(paid_at) if paid_at else None,
-        method=(charge.get('payment_method_details') or {}).get('type') or '',
+        confirmed_at=utils.to_datetime(confirmed_at) if confirmed_at else None,
+        method=method,
         message=utils.redact(error.get('message')),
         livemode=bool(session.get('livemode')),
         metadata=session.get('metadata') or {},
@@ -161,14 +175,16 @@ def _read_outcome(session, intent):
     return 'processing'
 
 
-def _read_paid_at(charge):
-    """Return when the money was captured, None where the charge does not tell yet.
+def _read_paid_at(charge, method):
+    """Return when the money was captured, None where the charge does not tell.
 
-    The charge of a delayed method is made when the debit starts, days before it is settled: only
-    the balance knows, whose movement follows a little later.
+    The charge of a bank debit is made when the debit starts, and Stripe shows it on the balance
+    then, days before it is settled:
+    https://support.stripe.com/questions/changes-to-balance-transaction-behavior-for-debit-payment-methods
     """
+    if is_debit(method):
+        return None
     balance_transaction = charge.get('balance_transaction')
     if isinstance(balance_transaction, dict):
         return balance_transaction.get('created')
-    is_card = (charge.get('payment_method_details') or {}).get('type') == 'card'
-    return charge.get('created') if is_card else None
+    return charge.get('created') if method == 'card' else None

@@ -45,6 +45,7 @@ from . import (
     payment_transaction,
     payment_transaction_booking,
     payment_transaction_company,
+    payment_transaction_days,
     payment_transaction_failure,
     payment_transaction_mail,
     payment_transaction_method,

@@ -92,18 +92,19 @@ class AccountMove(models.Model):
         )._stripe_checkout_match_credit_notes()
         return posted
 
-    def _stripe_checkout_reverse(self):
-        """Reverse entries, dated today, and match each with its reversal.
+    def _stripe_checkout_reverse(self, day=None):
+        """Reverse entries, and match each with its reversal.
 
         What they were matched with is open again.
 
+        :param date day: The day of the reversals; today if not given.
         :return: The reversal entries.
         :rtype: account.move
         """
-        today = fields.Date.context_today(self)
-        return self._reverse_moves(
+        day = day or fields.Date.context_today(self)
+        return self.with_context(stripe_checkout_rematch=True)._reverse_moves(
             [
-                {'date': today, 'ref': self.env._("Reversal of: %(name)s", name=move.name)}
+                {'date': day, 'ref': self.env._("Reversal of: %(name)s", name=move.name)}
                 for move in self
             ],
             cancel=True,

@@ -56,12 +56,13 @@ class AccountMove(models.Model):
         provider = providers_sudo._stripe_checkout_get_for_company(self.company_id)
         return provider._stripe_checkout_get_day(fields.Datetime.now())
 
-    def _stripe_checkout_prepare_discount_lines(self, day):
+    def _stripe_checkout_prepare_discount_lines(self, day, rate_day):
         """Prepare the journal items that grant the discount: on its account and on every tax.
 
         As Odoo's Register Payment does, see `account.payment.register`.
 
         :param date day: The day on which the client paid.
+        :param date rate_day: The day whose rate of exchange counts.
         :return: The values of the journal items, beside those of the payment.
         :rtype: list[dict]
         """
@@ -69,7 +70,7 @@ class AccountMove(models.Model):
         company_currency = self.company_id.currency_id
 
         def convert(amount):
-            return self.currency_id._convert(amount, company_currency, self.company_id, day)
+            return self.currency_id._convert(amount, company_currency, self.company_id, rate_day)
 
         counterparts = self._get_invoice_counterpart_amls_for_early_payment_discount(
             [

@@ -21,10 +21,19 @@ class AccountPartialReconcile(models.Model):
         return partials
 
     def unlink(self):
-        """Override of `account` to retire open sessions that ask for another amount now."""
+        """Override of `account` to retire open sessions that ask for another amount now.
+
+        An online payment that is taken off its invoice has no home any more. Where we take it off
+        ourselves, it is matched anew at once, and whoever does that follows it up.
+        """
         moves = self._stripe_checkout_get_moves()
+        payments = self.credit_move_id.move_id.origin_payment_id
         res = super().unlink()
         moves.exists()._stripe_checkout_note_change()
+        if not self.env.context.get('stripe_checkout_rematch'):
+            online = payments.exists().filtered('stripe_checkout_payment_intent')
+            # In sudo mode: whoever unmatches an entry need not see online payments.
+            online.sudo().payment_transaction_id._stripe_checkout_follow_up_credit()
         return res
 
     def _stripe_checkout_note_change(self):

@@ -54,10 +54,11 @@ class AccountPayment(models.Model):
                     )
                 )
 
-    def _stripe_checkout_reverse(self):
-        """Reverse the entries of payments, dated today; their invoices are open again.
+    def _stripe_checkout_reverse(self, day):
+        """Reverse the entries of payments; their invoices are open again.
 
+        :param date day: The day of the reversals.
         :return: The reversal entries.
         :rtype: account.move
         """
-        return self.move_id._stripe_checkout_reverse()
+        return self.move_id._stripe_checkout_reverse(day)

@@ -1,14 +1,13 @@
 """Booking captured payments: one payment for each PaymentIntent, reconciled where it can be."""
 
 import logging
-from datetime import timedelta
 
 from psycopg2.extensions import TransactionRollbackError
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
-from .. import session_facts, utils
+from .. import session_facts
 from ..const import PROVIDER_CODE
 from .account_payment_inbox import ACTIVITY_TYPE
 
@@ -133,8 +132,8 @@ class PaymentTransaction(models.Model):
             lambda line: line.payment_provider_id == provider
         )
         invoices = self.invoice_ids
-        paid_at = facts.paid_at or fields.Datetime.now()
-        discount_lines = self._stripe_checkout_prepare_discount_lines(facts)
+        paid_at = self._stripe_checkout_get_paid_at(facts)
+        discount_lines = self._stripe_checkout_prepare_discount_lines(facts, paid_at)
         items = self.env['account.move.line']
         has_tax = any(items.new(line)._affect_tax_report() for line in discount_lines)
         values = {
@@ -161,42 +160,6 @@ class PaymentTransaction(models.Model):
             values['destination_account_id'] = receivable.id
         return values
 
-    def _stripe_checkout_prepare_discount_lines(self, facts):
-        """Prepare the journal items of the early-payment discounts that the client has earned.
-
-        What was promised counts, if all of it was paid by the day of the terms: the day on which
-        the client paid, whenever it is booked.
-
-        :param SessionFacts facts: The facts of the paid session.
-        :rtype: list[dict]
-        """
-        promise = self.stripe_checkout_promise or {}
-        if not promise.get('discounts') or facts.amount_minor != promise['amount']:
-            return []
-        day = self.provider_id._stripe_checkout_get_day(facts.paid_at or fields.Datetime.now())
-        lines = []
-        for invoice in self.invoice_ids.filtered(lambda move: move.state == 'posted'):
-            promised = promise['discounts'].get(str(invoice.id))
-            discount = invoice._stripe_checkout_get_discount(day)
-            if promised and promised == utils.to_minor_units(discount, promise['currency']):
-                lines += invoice._stripe_checkout_prepare_discount_lines(day)
-        return lines
-
-    def _stripe_checkout_get_booking_date(self, paid_at, has_tax=False):
-        """Return the day on which a payment is booked.
-
-        Stripe's day in the provider's time zone; the first open day where that one is locked. Odoo
-        would move the journal entry alone, and leave the payment behind.
-
-        :param datetime paid_at: When Stripe captured the money, UTC; now if not known.
-        :param bool has_tax: Whether the entry has taxes (of a discount), which have a lock too.
-        :rtype: date
-        """
-        provider = self.provider_id
-        day = provider._stripe_checkout_get_day(paid_at or fields.Datetime.now())
-        locks = self.company_id._get_violated_lock_dates(day, has_tax, provider.journal_id)
-        return locks[-1][0] + timedelta(days=1) if locks else day
-
     # === RECONCILIATION === #
 
     def _stripe_checkout_get_open_lines(self):
@@ -220,10 +183,12 @@ class PaymentTransaction(models.Model):
                 lambda line: line.account_id.account_type == 'asset_receivable'
             )
             due = tx._stripe_checkout_get_open_lines().filtered(
-                lambda line, credit=credit: line.account_id == credit.account_id
+                lambda line, credit=credit: (
+                    line.account_id == credit.account_id and line.currency_id == credit.currency_id
+                )
             )
-            # What another currency than that asked for pays of an invoice, a person has to say.
-            if due and tx.payment_id.currency_id == tx.currency_id:
+            # What another currency than its own pays of an invoice, a person has to say.
+            if due:
                 plan[tx] = credit + due
         if plan and not self._stripe_checkout_try_plan(list(plan.values())) and len(plan) > 1:
             for lines in plan.values():

@@ -2,6 +2,8 @@
 
 from odoo import models
 
+from .. import session_facts
+
 
 class PaymentTransaction(models.Model):
     _inherit = 'payment.transaction'
@@ -55,5 +57,4 @@ class PaymentTransaction(models.Model):
         :rtype: bool
         """
         self.ensure_one()
-        method = self.stripe_checkout_method or ''
-        return method.endswith('_debit') or method == 'us_bank_account'
+        return session_facts.is_debit(self.stripe_checkout_method or '')

@@ -102,9 +102,12 @@ class PaymentTransaction(models.Model):
             ).to_dict()
         except stripe.StripeError as error:
             message = self.provider_id._stripe_checkout_describe_error(error)
-            if not self._stripe_checkout_is_call_open(error):
+            # An error of Stripe's own may come after the money has left:
+            # https://docs.stripe.com/error-low-level#idempotency
+            is_indefinite = (error.http_status or 0) >= 500
+            if not is_indefinite and not self._stripe_checkout_is_call_open(error):
                 raise ValidationError(message) from None
-            # Nobody knows what was done: the sweep repeats the same call.
+            # Nobody knows what was done: the sweep asks, and repeats the same call.
             self._set_pending(state_message=message)
             return
         self._stripe_checkout_settle_refunds(self.provider_id, [refund_facts.from_refund(refund)])
@@ -270,8 +273,11 @@ class PaymentTransaction(models.Model):
         payment = self.payment_id
         self._set_error(message, extra_allowed_states=('done',))
         if payment and not payment.move_id.reversal_move_ids:
-            payment._stripe_checkout_reverse()
-            self.source_transaction_id._stripe_checkout_follow_up_refunds()
+            source = self.source_transaction_id
+            failed_at = self._stripe_checkout_find_event_time('refund.failed', facts.refund_id)
+            payment._stripe_checkout_reverse(source._stripe_checkout_get_booking_date(failed_at))
+            source._stripe_checkout_follow_up_refunds()
+            source._stripe_checkout_follow_up_credit()
         self.source_transaction_id._stripe_checkout_schedule_follow_up(
             self.env._("Refund failed"), message
         )

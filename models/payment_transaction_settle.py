@@ -54,6 +54,8 @@ class PaymentTransaction(models.Model):
             values['provider_reference'] = facts.payment_intent
         if self.stripe_checkout_freed and facts.outcome != 'processing':
             values['stripe_checkout_freed'] = False
+        if facts.confirmed_at:
+            values['stripe_checkout_confirmed_at'] = facts.confirmed_at
         if facts.method:
             values['stripe_checkout_method'] = facts.method
         if not self.stripe_checkout_session_id:

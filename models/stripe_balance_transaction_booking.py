@@ -501,6 +501,7 @@ class StripeBalanceTransaction(models.Model):
                 currency_name=self.source_currency_id.name,
                 reason='failed_after_success',
                 opened_at=self.created_at,
+                lost_at=self.created_at,
             ),
         )
 

@@ -122,11 +122,11 @@ class StripeDispute(models.Model):
             lambda line: line.account_id == payment.destination_account_id
         )
         matched = credit.matched_debit_ids.debit_move_id
-        move = self.env['account.move'].create(self._prepare_chargeback(credit.account_id))
+        move = self.env['account.move'].create(self._prepare_chargeback(credit.account_id, facts))
         move.action_post()
         self.chargeback_move_id = move
         debit = move.line_ids.filtered(lambda line: line.account_id == credit.account_id)
-        credit.remove_move_reconcile()
+        credit.with_context(stripe_checkout_rematch=True).remove_move_reconcile()
         # Where part of the payment was disputed, the rest stays where it was: with what was
         # refunded of it first.
         refunded = matched.filtered(lambda line: line.move_id.origin_payment_id)
@@ -156,16 +156,20 @@ class StripeDispute(models.Model):
             ),
         )
 
-    def _prepare_chargeback(self, receivable):
+    def _prepare_chargeback(self, receivable, facts):
         """Prepare the entry from the disputed payments to the receivable of the client.
 
         :param account.account receivable: The account of the payment.
+        :param DisputeFacts facts: The facts of the lost dispute.
         :return: The values of the `account.move`.
         :rtype: dict
         """
         payment = self.payment_id
         company = payment.company_id
-        day = self.transaction_id._stripe_checkout_get_booking_date(fields.Datetime.now())
+        tx = self.transaction_id
+        lost_at = facts.lost_at or tx._stripe_checkout_find_event_time(
+            'charge.dispute.closed', self.dispute_id
+        )
         balance = self.currency_id._convert(self.amount, company.currency_id, company, payment.date)
         name = self.env._("Chargeback of %(payment)s", payment=payment.name)
         disputed = self.provider_id._stripe_checkout_ensure_dispute_account()
@@ -173,7 +177,7 @@ class StripeDispute(models.Model):
             'move_type': 'entry',
             'journal_id': payment.journal_id.id,
             'company_id': company.id,
-            'date': day,
+            'date': tx._stripe_checkout_get_booking_date(lost_at),
             'ref': f'{name} - {self.dispute_id}',
             'line_ids': [
                 fields.Command.create({

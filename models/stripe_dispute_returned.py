@@ -32,13 +32,14 @@ class StripeDispute(models.Model):
                 ('source_id', '=', dispute.dispute_id),
                 ('kind', '=', 'dispute'),
             ])
-            returned = -dispute._sum_disputed(movements.filtered(lambda row: row.amount > 0))
+            back = movements.filtered(lambda row: row.amount > 0)
+            returned = -dispute._sum_disputed(back)
             if dispute.currency_id.is_zero(returned):
                 continue
             if dispute.currency_id.compare_amounts(dispute._sum_disputed(movements), 0) > 0:
                 dispute._follow_up_part(returned)
             else:
-                dispute._take_chargeback_back()
+                dispute._take_chargeback_back(max(back.mapped('created_at')))
 
     def _sum_disputed(self, movements):
         """Return what booked movements left on the account of disputed payments.
@@ -53,13 +54,18 @@ class StripeDispute(models.Model):
             items.filtered(lambda item: item.account_id == account).mapped('amount_currency')
         )
 
-    def _take_chargeback_back(self):
-        """Put the payment back to its invoices; where they are paid by now, it is a credit."""
+    def _take_chargeback_back(self, returned_at):
+        """Put the payment back to its invoices; where they are paid by now, it is a credit.
+
+        :param datetime returned_at: When the money came back, UTC.
+        """
         self.ensure_one()
         credit = self.payment_id.move_id.line_ids.filtered(
             lambda line: line.account_id == self.payment_id.destination_account_id
         )
-        self.chargeback_move_id._stripe_checkout_reverse()
+        self.chargeback_move_id._stripe_checkout_reverse(
+            self.transaction_id._stripe_checkout_get_booking_date(returned_at)
+        )
         due = self.invoice_ids.line_ids.filtered(
             lambda line: (
                 line.account_id == credit.account_id

@@ -81,26 +81,29 @@ class StripeEvent(models.Model):
         return session_facts.from_session(self.payload, utils.to_timestamp(self.occurred_at))
 
     def _is_final(self, facts):
-        """Tell whether what an event states of its session can no longer change."""
+        """Tell whether what an event states of its session can no longer change, and is enough."""
         if facts.outcome == 'expired':
             return True
-        return facts.is_final_success and self._is_session_known(facts)
+        if not facts.is_final_success:
+            return False
+        tx = self._find_known(facts)
+        was_delayed = self.type == 'checkout.session.async_payment_succeeded'
+        return bool(tx) and not (was_delayed and tx._stripe_checkout_lacks_start())
 
     def _is_session_ours(self, facts):
         return self.env['payment.transaction']._stripe_checkout_is_ours(self.provider_id, facts)
 
-    def _is_session_known(self, facts):
-        """Tell whether a session is one that we stored, of the provider's mode."""
+    def _find_known(self, facts):
+        """Return the transaction of a session that we stored, of the provider's mode.
+
+        :rtype: payment.transaction
+        """
         transactions_sudo = self.env['payment.transaction'].sudo()
-        return (
-            self._is_session_ours(facts)
-            and self.provider_id._stripe_checkout_is_of_mode(facts.livemode)
-            and bool(
-                transactions_sudo.search_count(
-                    [('stripe_checkout_session_id', '=', facts.session_id)], limit=1
-                )
-            )
-        )
+        if not self._is_session_ours(facts) or not (
+            self.provider_id._stripe_checkout_is_of_mode(facts.livemode)
+        ):
+            return transactions_sudo
+        return transactions_sudo.search([('stripe_checkout_session_id', '=', facts.session_id)])
 
     def _handle_payment_attempt_declined(self):
         """Tell staff on the invoice that an attempt was declined; the session stays open."""

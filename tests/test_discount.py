@@ -125,6 +125,62 @@ class TestDiscount(StripeCheckoutCommon):
         )
         self.assertEqual(len(self.get_payments(invoice).move_id.line_ids), 2)
 
+    def test_bank_debit_by_the_day_on_which_the_client_let_it_go(self):
+        """The client is in time, whatever days the banks take, and however we hear of it."""
+        self.provider.stripe_checkout_tz = 'UTC'
+        euro = self.setup_other_currency('EUR', rates=[('2020-01-01', 2.0), ('2031-03-13', 4.0)])
+        last_day = datetime(2031, 3, 11, 12, 0)
+        arrival = last_day + timedelta(days=3)
+        for road in ('webhook', 'webhook late', 'sweep', 'sweep late'):
+            with self.subTest(road):
+                with freeze_time(last_day):
+                    invoice = self.create_discounted(
+                        invoice_date=FIRST_DAY.date(), currency_id=euro.id
+                    )
+                    due = invoice._stripe_checkout_get_due()
+                    session = self.open_link(invoice)
+                    self.stripe.pay(session['id'], 'sepa_debit')
+                    self.stripe.make_balance_transactions()
+                    held = self.stripe.deliveries.pop_all()
+                    if road == 'webhook':
+                        self.process(held)
+                if road == 'sweep':
+                    with freeze_time(last_day + timedelta(hours=1)):
+                        self.run_cron('ir_cron_sweep')
+                with freeze_time(arrival):
+                    self.stripe.settle_debit(session['id'])
+                    arrived = self.stripe.deliveries.pop_all()
+                    if road == 'webhook':
+                        self.process(arrived)
+                with freeze_time(arrival + timedelta(days=1)):
+                    if road == 'webhook late':
+                        self.process([*arrived, *held])
+                    self.run_cron('ir_cron_sweep')
+                payment = self.get_payments(invoice)
+                self.assertRecordValues(payment, [{'amount': due, 'date': arrival.date()}])
+                self.assertEqual(invoice.payment_state, 'paid')
+                [credit] = payment.move_id.line_ids.filtered(
+                    lambda item: item.account_id.account_type == 'asset_receivable'
+                )
+                self.assertAlmostEqual(credit.amount_currency, -invoice.amount_total)
+                rate = 4  # That of the day on which the money arrived, for the discount too.
+                self.assertAlmostEqual(credit.balance, credit.amount_currency / rate, delta=0.01)
+
+    def test_bank_debit_that_began_too_late(self):
+        self.provider.stripe_checkout_tz = 'UTC'
+        with freeze_time(datetime(2031, 3, 11, 23, 30)):
+            invoice = self.create_discounted(invoice_date=FIRST_DAY.date())
+            session = self.open_link(invoice)
+            discount = invoice._stripe_checkout_get_discount()
+        with freeze_time(datetime(2031, 3, 12, 0, 1)):
+            self.stripe.pay(session['id'], 'us_bank_account')
+            self.process()
+            self.stripe.settle_debit(session['id'])
+            self.process()
+        self.assertRecordValues(
+            invoice, [{'payment_state': 'partial', 'amount_residual': discount}]
+        )
+
     def test_one_of_several_invoices(self):
         discounted, plain = self.create_discounted(), self.create_invoice(40)
         link = self.env['stripe.payment.link']._get_or_create_for_all(discounted + plain)

@@ -46,6 +46,12 @@ class TestHomelessMoney(StripeCheckoutCommon):
             lambda line: line.display_type == 'payment_term' and not line.reconciled
         ).reconcile()
 
+    def change_currency(self, invoice):
+        euro = self.setup_other_currency('EUR', rates=[('2020-01-01', 2.0)])
+        invoice.button_draft()
+        invoice.currency_id = euro
+        invoice.action_post()
+
     def apply_credit(self, invoice):
         credit = self.env['account.payment'].create({
             'payment_type': 'inbound',
@@ -68,6 +74,7 @@ class TestHomelessMoney(StripeCheckoutCommon):
         (apply_credit, 100, ('posted', 'paid')),
         (cancel, 100, ('cancel', 'not_paid')),
         (reset_to_draft, 100, ('draft', 'not_paid')),
+        (change_currency, 100, ('posted', 'not_paid')),
         (make_credit_note, 100, ('posted', 'reversed')),
         (make_credit_note_of_a_part, 30, ('posted', 'paid')),
     )

@@ -136,6 +136,32 @@ class TestInbox(StripeCheckoutCommon):
                 self.assertIn("refund it", note)
                 self.assertIn(invoice.name if invoice.exists() else reference, note)
 
+    def test_waits_again_once_its_refund_has_failed(self):
+        payment = self.pay_twice()
+        refund = self.stripe.refund(payment.stripe_checkout_session_id)
+        self.deliver()
+        self.run_queue()
+        self.assertFalse(self.get_todos(payment))
+        self.stripe.fail_refund(refund['id'])
+        self.deliver()
+        self.run_queue()
+        self.assertEqual(self.get_inbox(), payment)
+        self.assertIn("100.00", self.get_todos(payment).note)
+
+    def test_taken_off_its_invoice(self):
+        invoice = self.create_invoice(100)
+        self.stripe.pay(self.open_link(invoice)['id'])
+        self.deliver()
+        self.run_queue()
+        payment = self.assert_booked(invoice, 100)
+        [line] = invoice.invoice_payments_widget['content']
+        staff = new_test_user(self.env, 'plain', groups='account.group_account_invoice')
+        invoice.with_user(staff).js_remove_outstanding_partial(line['partial_id'])
+        self.assertEqual(self.get_inbox(), payment)
+        self.assertIn("100.00", self.get_todos(payment).note)
+        invoice.js_assign_outstanding_line(payment._stripe_checkout_get_credit_lines().id)
+        self.assertFalse(self.get_todos(payment))
+
     # === OUTSIDE OF STRIPE === #
 
     def test_invoice_edited_after_it_was_paid(self):

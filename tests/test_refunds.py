@@ -1,4 +1,7 @@
 import itertools
+from datetime import datetime, timedelta
+
+from freezegun import freeze_time
 
 from odoo.exceptions import ValidationError
 from odoo.fields import Command
@@ -130,6 +133,26 @@ class TestRefunds(StripeCheckoutCommon):
         self.assert_refunded(40)
         keys = {call.idempotency_key for call in self.stripe.calls.matching('POST', '/v1/refunds')}
         self.assertEqual(len(keys), 1)
+
+    def test_error_of_stripes_own_may_have_refunded(self):
+        """Catches a 500 that counts as refused, so that the next press refunds again."""
+        for kind, is_made, left in (('500_after', True, 60), ('500', False, 20)):
+            with self.subTest(kind):
+                self.stripe.faults.next(1, kind, path='/v1/refunds', method='POST')
+                self.refund_in_odoo(40)
+                refund = self.payment.payment_transaction_id.child_transaction_ids[:1]
+                self.assertEqual(refund.state, 'pending')
+                self.assertEqual(self.payment.amount_available_for_refund, left)
+                self.stripe.deliveries.pop_all()
+                for minutes in (10, 20):
+                    with freeze_time(datetime.now() + timedelta(minutes=minutes)):
+                        self.run_cron('ir_cron_sweep')
+                self.assertEqual(refund.state, 'done' if is_made else 'pending')
+                with freeze_time(datetime.now() + timedelta(days=1)):
+                    self.run_cron('ir_cron_sweep')
+                self.assertEqual(refund.state, 'done' if is_made else 'error')
+                self.assert_refunded(40)
+                self.assertEqual(len(self.stripe.account.store.newest_first('refund')), 1)
 
     # === FROM THE DASHBOARD === #
 

@@ -45,7 +45,14 @@ class TestSessionFacts(BaseCase):
         charge = {'created': 100, 'payment_method_details': {'type': 'us_bank_account'}}
         intent = {'id': 'pi_1', 'latest_charge': charge}
         facts = self.read_facts(payment_intent=intent)
-        self.assertEqual((facts.paid_at, facts.method), (None, 'us_bank_account'))
+        confirmed_at = datetime(1970, 1, 1, 0, 1, 40)
+        debit = (None, confirmed_at, 'us_bank_account')
+        self.assertEqual((facts.paid_at, facts.confirmed_at, facts.method), debit)
+        # Which shows a debit that is still under way, too.
+        charge['balance_transaction'] = {'created': 200}
+        facts = self.read_facts(payment_intent=intent)
+        self.assertEqual((facts.paid_at, facts.confirmed_at, facts.method), debit)
+        del charge['balance_transaction']
         charge['payment_method_details']['type'] = 'card'
         self.assertEqual(
             self.read_facts(payment_intent=intent).paid_at, datetime(1970, 1, 1, 0, 1, 40)

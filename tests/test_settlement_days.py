@@ -123,6 +123,35 @@ class TestSettlementDays(BalanceCommon):
         refund = self.env['account.payment'].search([('source_payment_id', '=', payment.id)])
         self.assert_booked_on(refund, OPEN, True)
 
+    def test_what_undoes_a_payment(self):
+        """Catches the day on which an event is processed, and the day by UTC."""
+        self.provider.stripe_checkout_tz = 'America/Los_Angeles'
+        lost, refunded = self.pay_at(EVENING), self.pay_at(EVENING)
+        session_id = lost.stripe_checkout_session_id
+        with freeze_time(EVENING):
+            refund = self.stripe.refund(refunded.stripe_checkout_session_id, 2000)
+            dispute = self.stripe.dispute(session_id)
+            self.process()
+        with freeze_time(datetime(2031, 4, 2, 3)):  # 1 April, 20:00 in Los Angeles.
+            self.stripe.lose_dispute(dispute['id'])
+            self.stripe.fail_refund(refund['id'])
+            held = self.stripe.deliveries.pop_all()
+        with freeze_time(datetime(2031, 4, 4, 3)):
+            self.process(held)
+        payments = self.env['account.payment']
+        reversal = payments.search([
+            ('stripe_checkout_refund_id', '=', refund['id'])
+        ]).move_id.reversal_move_ids
+        chargeback = lost.invoice_ids.sudo().stripe_checkout_dispute_ids.chargeback_move_id
+        self.assertEqual((reversal + chargeback).mapped('date'), [date(2031, 4, 1)] * 2)
+        with freeze_time(datetime(2031, 4, 6, 3)):  # 5 April there.
+            self.stripe.reinstate_dispute(dispute['id'])
+            held = self.stripe.deliveries.pop_all()
+        with freeze_time(datetime(2031, 4, 8, 3)):
+            self.feed()
+            self.process(held)
+        self.assertEqual(chargeback.reversal_move_ids.date, date(2031, 4, 5))
+
     # === FOUND FROM EITHER SIDE === #
 
     def test_journal_entry_bears_stripes_ids(self):

@@ -8,6 +8,7 @@ from odoo.tools import mute_logger
 from .common import StripeCheckoutCommon
 
 SWEEP = 'odoo.addons.payment_stripe_checkout.models.payment_transaction_sweep'
+DAY = 24 * 60  # minutes
 
 
 @tagged('post_install', '-at_install')
@@ -44,20 +45,38 @@ class TestSweep(StripeCheckoutCommon):
         self.assert_booked(invoice, 100)
 
     def test_debit_is_booked_on_the_day_it_arrived(self):
-        # The balance tells, once its movement is there; the charge is of the day it was started.
-        self.stripe.balance_transaction_delay = None
-        invoice = self.create_invoice(100)
-        session = self.open_link(invoice)
-        self.stripe.pay(session['id'], 'us_bank_account')
-        self.sweep()
-        self.stripe.settle_debit(session['id'])
-        self.sweep(minutes=5 * 24 * 60)
-        payment = self.assert_booked(invoice, 100)
-        arrived = payment.stripe_checkout_paid_at
-        self.assertAlmostEqual(
-            arrived, datetime.now() + timedelta(days=5), delta=timedelta(minutes=30)
-        )
-        self.assertEqual(payment.date, self.provider._stripe_checkout_get_day(arrived))
+        """Charge and balance are of the day on which it was started, whoever reads them."""
+        start = datetime.now()
+        arrival = start + timedelta(days=5)
+        roads = {'webhook': arrival, 'sweep': arrival, 'sweep without events': None}
+        for road, arrived in roads.items():
+            with self.subTest(road):
+                invoice = self.create_invoice(100)
+                session = self.open_link(invoice)
+                self.stripe.pay(session['id'], 'us_bank_account')
+                self.stripe.make_balance_transactions()
+                self.sweep()
+                self.assertEqual(invoice.transaction_ids.state, 'pending')
+                with freeze_time(arrival, tick=True):
+                    self.stripe.settle_debit(session['id'])
+                    deliveries = self.stripe.deliveries.pop_all()
+                    if road == 'webhook':
+                        self.deliver(deliveries)
+                        self.env['stripe.event'].sudo().search([]).next_attempt_at = start
+                        self.run_queue()
+                if road == 'sweep without events':
+                    key = self.stripe.add_restricted_key(without=['rak_event_read'])
+                    self.provider.stripe_checkout_secret_key = key
+                with mute_logger(SWEEP):
+                    self.sweep(minutes=7 * DAY)
+                payment = self.assert_booked(invoice, 100)
+                self.assertAlmostEqual(
+                    payment.stripe_checkout_paid_at,
+                    arrived or datetime.now() + timedelta(days=7),  # When Odoo saw it.
+                    delta=timedelta(minutes=5),
+                )
+                day = self.provider._stripe_checkout_get_day(payment.stripe_checkout_paid_at)
+                self.assertEqual(payment.date, day)
 
     def test_freed_debit_is_followed_until_it_has_ended(self):
         for arrives, state in ((True, 'done'), (False, 'cancel')):

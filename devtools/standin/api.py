@@ -234,6 +234,8 @@ class Api:
                 document = request.store.snapshot(request.route.handler(request))
                 paths = request.params.get("expand", [])
                 expansion.expand(document, paths, request.store, self.included)
+            if call.fault == "500_after":
+                raise server_error()
             answer = Answer(200, document, _headers(call))
         except ApiError as error:
             answer = _error_answer(error, call)

@@ -4,7 +4,7 @@ import threading
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-KINDS = ("500", "429", "timeout", "reset", "lost_answer", "slow")
+KINDS = ("500", "500_after", "429", "timeout", "reset", "lost_answer", "slow")
 # Longer than the time-out of any client that the tests use.
 DEFAULT_SECONDS = {"timeout": 60.0, "slow": 1.0}
 
@@ -39,7 +39,8 @@ class Faults:
     def next(self, n, kind, path=None, method=None, seconds=None):
         """Break the next ``n`` calls that match.
 
-        :param kind: ``500`` and ``429`` answer with that error and do nothing; ``timeout`` gives
+        :param kind: ``500`` and ``429`` answer with that error and do nothing; ``500_after``
+            carries the call out, then answers with that error; ``timeout`` gives
             no answer and does nothing; ``reset`` cuts the connection and does nothing;
             ``lost_answer`` carries the call out, then cuts the connection; ``slow`` carries it
             out and answers late. A 500 is stored under the call's idempotency key, as at Stripe.

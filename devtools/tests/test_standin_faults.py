@@ -78,6 +78,15 @@ def test_lost_answer_is_carried_out(standin, client):
     assert client.v1.checkout.sessions.retrieve(found.id).status == "open"
 
 
+def test_500_after_is_carried_out(standin, client):
+    standin.faults.next(1, "500_after", **CREATE)
+    create = client.v1.checkout.sessions.create
+    for _time in range(2):
+        refused(create, session_params(), {"idempotency_key": "k"}, error=stripe.APIError)
+    assert sessions(standin) == 1
+    assert standin.calls[-1].replayed is True
+
+
 def test_slow_answer_comes_too_late(standin):
     standin.faults.next(1, "slow", seconds=0.3)
     refused(new_session, hurried(standin), error=stripe.APIConnectionError)
