@@ -22,6 +22,7 @@ from . import (
     mail_template,
     payment_provider,
     payment_provider_accounts,
+    payment_provider_address,
     payment_provider_amounts,
     payment_provider_balance,
     payment_provider_checklist,

@@ -40,12 +40,12 @@ class PaymentProvider(models.Model):
         mode = self._stripe_checkout_check_keys(secret_key, publishable_key)
         # In sudo mode: billing admins may connect, but may not write providers and journals.
         provider = self.sudo()._stripe_checkout_ensure_provider(company)
-        base_url = provider._stripe_checkout_read_address()
+        base_url = provider._stripe_checkout_choose_address(mode)
         provider._stripe_checkout_check_address(base_url, mode)
         account = provider._stripe_checkout_prove_key(secret_key, mode)
         switched = provider._stripe_checkout_is_other_account(secret_key, mode, account)
         if switched and not switch:
-            raise OtherAccount(provider._stripe_checkout_describe_switch())
+            raise OtherAccount(provider._stripe_checkout_describe_switch(base_url))
         if not switched and not account.get('id'):
             # A restricted key need not read the account: what is known of it stays, and with it
             # the balance that was read so far.
@@ -176,9 +176,10 @@ class PaymentProvider(models.Model):
             raise UserError(self._stripe_checkout_describe_error(error)) from None
         return False
 
-    def _stripe_checkout_describe_switch(self):
+    def _stripe_checkout_describe_switch(self, base_url):
         """Say what leaving the connected account or mode does.
 
+        :param str base_url: The address that is used from then on.
         :rtype: str
         """
         opened, debits = self._stripe_checkout_count_running()
@@ -207,6 +208,14 @@ class PaymentProvider(models.Model):
                     "Each becomes a to-do.",
                     count=len(debits),
                     total=debits._stripe_checkout_format_total(),
+                )
+            )
+        if base_url != self.stripe_checkout_base_url:
+            sentences.append(
+                self.env._(
+                    "The webhook and the payment links move from %(known)s to %(new)s.",
+                    known=self.stripe_checkout_base_url,
+                    new=base_url,
                 )
             )
         sentences.append(self.env._("Payments that are booked stay as they are."))

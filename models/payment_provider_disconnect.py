@@ -202,6 +202,7 @@ class PaymentProvider(models.Model):
             'stripe_checkout_confirmed_at': False,
             'stripe_checkout_probed_at': False,
             'stripe_checkout_refusal': False,
+            'stripe_checkout_refused_address': False,
             'stripe_checkout_undelivered_count': 0,
             'stripe_checkout_undelivered_cursor': False,
             'stripe_checkout_events_reading_to': False,

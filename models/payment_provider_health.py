@@ -83,7 +83,10 @@ class PaymentProvider(models.Model):
     # === SHOWN === #
 
     @api.depends(
-        'stripe_checkout_problem', 'stripe_checkout_problem_detail', 'stripe_checkout_base_url'
+        'stripe_checkout_problem',
+        'stripe_checkout_problem_detail',
+        'stripe_checkout_base_url',
+        'stripe_checkout_refused_address',
     )
     def _compute_stripe_checkout_webhook_message(self):
         for provider in self:
@@ -115,9 +118,10 @@ class PaymentProvider(models.Model):
                 detail=self.stripe_checkout_problem_detail,
             ),
             'refused': self.env._(
-                "Stripe does not take the address of this database: %(detail)s Set the system "
-                "parameter web.base.url to an address that Stripe can reach, then press Retry "
-                "Webhook Configuration.",
+                "Stripe does not take the address of this database, %(address)s: %(detail)s Set "
+                "the system parameter web.base.url to an address that Stripe can reach, then press "
+                "Retry Webhook Configuration.",
+                address=self.stripe_checkout_refused_address,
                 detail=self.stripe_checkout_problem_detail,
             )
             + f' {later}',
@@ -238,8 +242,20 @@ class PaymentProvider(models.Model):
         since = fields.Datetime.now() - QUIET
         return not any(
             moment and moment > since
-            for moment in (self.stripe_checkout_last_event_at, self.stripe_checkout_probed_at)
+            for moment in (
+                self._stripe_checkout_get_last_delivery(),
+                self.stripe_checkout_probed_at,
+            )
         )
+
+    def _stripe_checkout_get_last_delivery(self):
+        """Return when the current endpoint last delivered an event.
+
+        What arrives before it is confirmed comes from the former one, and proves nothing of it.
+
+        :rtype: datetime|False
+        """
+        return self.stripe_checkout_confirmed_at and self.stripe_checkout_last_event_at
 
     def _stripe_checkout_check_health(self):
         """Ask Stripe how the connection is, and keep the answer."""

@@ -185,6 +185,7 @@ class TestHealth(HealthCommon):
     def test_refused_address_leaves_what_works(self):
         invoice = self.create_invoice(100)
         self.set_address('odoo.example.com')
+        self.check()
         notification = self.managed.action_stripe_checkout_retry_webhook()['params']
         self.assertEqual(notification['type'], 'danger')
         self.assertIn("explicit scheme", notification['message'])
@@ -220,6 +221,8 @@ class TestHealth(HealthCommon):
         self.check()
         self.assert_health('warning', 'refused', "explicit scheme")
         self.set_address(self.base_url())
+        self.check()
+        self.assert_health('warning', 'moved', self.base_url())
         self.managed.action_stripe_checkout_retry_webhook()
         self.deliver()
         self.assert_health('confirmed')
