@@ -48,11 +48,13 @@ class PaymentProvider(models.Model):
             raise OtherAccount(provider._stripe_checkout_describe_switch(base_url))
         if not switched and not account.get('id'):
             # A restricted key need not read the account: what is known of it stays, and with it
-            # the balance that was read so far.
+            # the balance that was read so far and the journal that it is booked in.
             account = {
                 **account,
                 'id': provider.stripe_checkout_account_id,
                 'name': provider.stripe_checkout_account_name,
+                'default_currency': provider._stripe_checkout_is_connected()
+                and provider.journal_id.currency_id.name,
             }
         endpoint = provider._stripe_checkout_create_endpoint(base_url, secret_key)
         if switched:
