@@ -57,10 +57,11 @@ class PaymentProvider(models.Model):
                 and provider.journal_id.currency_id.name,
             }
         endpoint = provider._stripe_checkout_create_endpoint(base_url, secret_key)
+        is_renewed = provider._stripe_checkout_is_connected() and not switched
         if switched:
             provider._stripe_checkout_leave_account()
         provider._stripe_checkout_store_connection(
-            mode, secret_key, publishable_key, account, base_url, endpoint
+            mode, secret_key, publishable_key, account, base_url, endpoint, is_renewed
         )
         provider._stripe_checkout_log(
             self.env._(
@@ -81,14 +82,21 @@ class PaymentProvider(models.Model):
         return provider
 
     def _stripe_checkout_store_connection(
-        self, mode, secret_key, publishable_key, account, base_url, endpoint
+        self, mode, secret_key, publishable_key, account, base_url, endpoint, is_renewed
     ):
-        """Store what connecting has proven."""
+        """Store what connecting has proven.
+
+        A key that only renews the connection does not undo that new payments were stopped.
+        """
         journal = self._stripe_checkout_ensure_journal(mode, account.get('default_currency'))
-        self.write({
-            # The journal goes with the state: Odoo picks a bank journal when the state changes.
+        switched_on = {
             'state': STATES[mode],
             'is_published': True,
+            'stripe_checkout_disconnecting': False,
+        }
+        self.write({
+            # The journal goes with the state: Odoo picks a bank journal when the state changes.
+            **({} if is_renewed else switched_on),
             'stripe_checkout_mode': mode,
             'journal_id': journal.id,
             'stripe_checkout_secret_key': secret_key,
@@ -101,7 +109,6 @@ class PaymentProvider(models.Model):
             'stripe_checkout_base_url': base_url,
             'stripe_checkout_connected_at': fields.Datetime.now(),
             'stripe_checkout_connected_by_id': self.env.user.id,
-            'stripe_checkout_disconnecting': False,
             'stripe_checkout_user_id': (self.stripe_checkout_user_id or self.env.user).id,
             **self._stripe_checkout_prepare_endpoint_values(endpoint, secret_key),
         })
