@@ -18,8 +18,11 @@ _logger = logging.getLogger(__name__)
 # nothing else.
 QUIET = timedelta(minutes=20)
 
+# Troubles that nothing but an event that arrives disproves.
+DISPROVED_BY_DELIVERY = frozenset({'undelivered', 'silent', 'signature'})
+
 # Troubles that are over as soon as an event arrives.
-CURED_BY_DELIVERY = frozenset({'undelivered', 'silent', 'signature', 'unreachable'})
+CURED_BY_DELIVERY = DISPROVED_BY_DELIVERY | {'unreachable'}
 
 
 class PaymentProvider(models.Model):

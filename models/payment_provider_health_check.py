@@ -6,6 +6,7 @@ from odoo import fields, models
 
 from .. import const, utils
 from ..const import HANDLED_EVENTS
+from .payment_provider_health import DISPROVED_BY_DELIVERY
 from .payment_provider_probe import PROBE_PATIENCE
 
 COUNT_LIMIT = 100  # undelivered events; one page, see https://docs.stripe.com/api/pagination
@@ -163,6 +164,8 @@ class PaymentProvider(models.Model):
             and (not last or last < probed_at)
         )
         if not undelivered and not silent:
+            if self.stripe_checkout_problem in DISPROVED_BY_DELIVERY:
+                return self.stripe_checkout_problem, self.stripe_checkout_problem_detail
             return None, None
         since = (
             (silent and probed_at)

@@ -255,6 +255,21 @@ class TestHealth(HealthCommon):
         self.deliver()
         self.assert_health('confirmed')
 
+    def test_probe_under_way_says_nothing_yet(self):
+        """What stands before Odoo may answer for it: Stripe then calls all events delivered."""
+        self.check(minutes=25)
+        for delivery in self.stripe.deliveries.pop_all():
+            delivery.note(200)
+        self.check(minutes=55)
+        self.assert_health('warning', 'silent', "No event arrives")
+        for minutes in (56, 57):
+            with freeze_time(datetime.now() + timedelta(minutes=minutes)):
+                notification = self.managed.action_stripe_checkout_test_connection()['params']
+            self.assertEqual(notification['type'], 'danger')
+            self.assert_health('warning', 'silent')
+        self.deliver()
+        self.assert_health('confirmed')
+
     def test_more_events_do_not_arrive_than_are_counted(self):
         self.patch(payment_provider_health_check, 'COUNT_LIMIT', 1)
         self.check(minutes=25)
