@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from .. import utils
@@ -21,6 +21,14 @@ class PaymentProvider(models.Model):
     stripe_checkout_refused_address = fields.Char(
         help="The address that Stripe did not take.", readonly=True, copy=False
     )
+    stripe_checkout_is_moved = fields.Boolean(
+        string="Address of the Database Changed", compute='_compute_stripe_checkout_is_moved'
+    )
+
+    @api.depends('stripe_checkout_base_url')
+    def _compute_stripe_checkout_is_moved(self):
+        for provider in self:
+            provider.stripe_checkout_is_moved = provider._stripe_checkout_has_moved()
 
     def _stripe_checkout_read_address(self):
         """Return the address of this database as Odoo knows it now.

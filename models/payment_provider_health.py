@@ -106,6 +106,11 @@ class PaymentProvider(models.Model):
         retry = self.env._("Press Retry Webhook Configuration.")
         url = self._stripe_checkout_get_webhook_url()
         later = self.env._("Payments still arrive, some minutes later.")
+        freeze = self.env._(
+            "Until then the payment links use %(known)s, which an administrator can keep by "
+            "pressing Freeze Address.",
+            known=self.stripe_checkout_base_url,
+        )
         return {
             'key': self.env._(
                 "Stripe no longer accepts the key. Press Reconnect and paste the new one."
@@ -127,6 +132,7 @@ class PaymentProvider(models.Model):
                 address=self.stripe_checkout_refused_address,
                 detail=self.stripe_checkout_problem_detail,
             )
+            + (f' {freeze}' if self._stripe_checkout_has_moved() else '')
             + f' {later}',
             'deleted': self.env._("The webhook endpoint is gone at Stripe.") + f' {retry}',
             'disabled': self.env._("The webhook endpoint is disabled at Stripe.") + f' {retry}',

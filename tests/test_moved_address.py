@@ -2,7 +2,8 @@ from datetime import datetime, timedelta
 
 from freezegun import freeze_time
 
-from odoo.tests import tagged
+from odoo.fields import Command
+from odoo.tests import Form, new_test_user, tagged
 from odoo.tools import mute_logger
 
 from .health_common import CONTROLLER, HealthCommon
@@ -13,6 +14,17 @@ NEW = 'https://new.example.com'
 @tagged('post_install', '-at_install')
 class TestMovedAddress(HealthCommon):
     """Neither webhook nor links follow Odoo's address before somebody knows where to."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.administrator = new_test_user(
+            cls.env,
+            login='administrator',
+            groups='base.group_system,account.group_account_manager',
+            company_id=cls.company.id,
+            company_ids=[Command.set(cls.company.ids)],
+        )
 
     def setUp(self):
         super().setUp()
@@ -67,6 +79,22 @@ class TestMovedAddress(HealthCommon):
         self.assert_address(self.base_url())
         wizard.action_switch()
         self.assert_address(NEW)
+
+    def test_frozen_after_it_was_refused(self):
+        self.env['ir.config_parameter'].sudo().set_param('web.base.url', 'new.example.com')
+        self.check()
+        self.retry()
+        self.assert_health('warning', 'refused', "Freeze Address")
+        self.assertIn(self.base_url(), self.managed.stripe_checkout_webhook_message)
+        view = self.env.ref(
+            'payment_stripe_checkout.payment_provider_view_form_stripe_checkout'
+        ).with_user(self.administrator)
+        with Form(self.provider.with_user(self.administrator), view) as form:
+            self.assertTrue(form.stripe_checkout_is_moved, "The button shows")
+        self.provider.with_user(self.administrator).action_stripe_checkout_freeze_address()
+        self.assert_health('confirmed')
+        self.assertFalse(self.managed.stripe_checkout_is_moved)
+        self.assert_address(self.base_url())
 
     @mute_logger(CONTROLLER)
     def test_nothing_arrives_there(self):
