@@ -32,6 +32,7 @@ from . import (
     payment_provider_feed,
     payment_provider_health,
     payment_provider_health_check,
+    payment_provider_health_todo,
     payment_provider_key_doctor,
     payment_provider_probe,
     payment_provider_reminders,

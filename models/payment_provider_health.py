@@ -309,28 +309,6 @@ class PaymentProvider(models.Model):
             and self.stripe_checkout_problem in CURED_BY_DELIVERY
         )
 
-    # === TO-DO === #
-
-    def _stripe_checkout_follow_up_health(self):
-        """Give billing admins one to-do while something is wrong, and take it off again."""
-        self.ensure_one()
-        activity_type = 'payment_stripe_checkout.mail_activity_type_health'
-        if self.stripe_checkout_webhook_state != 'warning':
-            self.activity_unlink([activity_type])
-            return
-        message = self._stripe_checkout_describe_problem()
-        present = self.activity_search([activity_type])
-        if present:
-            if present.sudo().filtered(lambda activity: message not in (activity.note or '')):
-                present.sudo().note = message
-            return
-        self.activity_schedule(
-            activity_type,
-            summary=self.env._("Online payments need attention"),
-            note=message,
-            user_id=self._stripe_checkout_get_follow_up_user().id,
-        )
-
     # === ACTIONS === #
 
     def action_stripe_checkout_test_connection(self):

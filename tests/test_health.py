@@ -332,9 +332,27 @@ class TestHealth(HealthCommon):
                 [todo] = self.provider.activity_search([
                     'payment_stripe_checkout.mail_activity_type_health'
                 ])
-                self.assertEqual(todo.user_id, self.env.ref('base.user_admin'))
+                self.assertNotEqual(todo.user_id, self.billing_admin)
+                self.assert_can_mend(todo.user_id)
                 todo.unlink()
                 self.billing_admin.action_unarchive()
+
+    def assert_can_mend(self, user):
+        self.provider.with_user(user).action_stripe_checkout_test_connection()
+
+    def test_todo_is_for_who_can_mend_it(self):
+        clerk = new_test_user(
+            self.env,
+            login='clerk',
+            groups='account.group_account_invoice',
+            company_id=self.company.id,
+            company_ids=[(6, 0, self.company.ids)],
+        )
+        self.managed.stripe_checkout_user_id = clerk
+        self.client_api.v1.webhook_endpoints.delete(self.endpoint_id)
+        self.check()
+        self.assert_health('warning', 'deleted')  # For the billing admin, who has connected.
+        self.assert_can_mend(self.billing_admin)
 
     def test_endpoint_of_another_version(self):
         self.stripe._endpoint(self.endpoint_id)[1]['api_version'] = '2020-08-27'
