@@ -168,6 +168,18 @@ class TestHealth(HealthCommon):
         self.assert_health('confirmed')
 
     @mute_logger(PROBE)
+    def test_currency_of_which_much_is_little(self):
+        self.env.ref('base.IDR').sudo().name = 'XTS'
+        self.env.flush_all()
+        self.company.currency_id.sudo().name = 'IDR'
+        for rate, arrives in ((0.00006, True), (1e-9, False)):
+            self.set_account(settlement_currencies=('usd',), exchange_rates={'idr': rate})
+            notification = self.managed.action_stripe_checkout_test_connection()['params']
+            self.assertEqual(notification['type'], 'success')
+            self.assert_health('confirmed')
+            self.assertEqual(bool(self.deliver()), arrives)
+
+    @mute_logger(PROBE)
     def test_payment_pages_refused_after_retry(self):
         self.company.currency_id.sudo().name = 'XTS'
         self.managed.action_stripe_checkout_retry_webhook()
