@@ -1,9 +1,15 @@
 """What the feed adds to payments: charge, fee, and a word when Stripe's movement is missing."""
 
+from datetime import timedelta
+
 from odoo import api, fields, models
+from odoo.fields import Domain
 
 ACTIVITY_TYPE = 'mail.mail_activity_data_warning'
 LIMIT = 100
+
+# How long after a payment its movement and fee may come: fees can be booked once a day.
+MOVEMENT_PATIENCE = timedelta(hours=26)
 
 
 class AccountPayment(models.Model):
@@ -22,6 +28,25 @@ class AccountPayment(models.Model):
         readonly=True,
         copy=False,
     )
+
+    @api.model
+    def _stripe_checkout_await_movements(self, provider):
+        """Tell whether Stripe's balance has yet to tell fee, charge and method of a late payment.
+
+        :param payment.provider provider: The provider, without whose key nobody can read them.
+        :rtype: bool
+        """
+        since = fields.Datetime.now() - MOVEMENT_PATIENCE
+        is_unknown = Domain('stripe_checkout_balance_ids', '=', False) | Domain(
+            'stripe_checkout_balance_ids', 'any', [('fee', '!=', 0), ('fee_line_id', '=', False)]
+        )
+        is_late = Domain(
+            'stripe_checkout_paid_at', '>=', max(since, provider.stripe_checkout_connected_at)
+        )
+        is_booked = Domain('journal_id', '=', provider.journal_id.id) & Domain(
+            'state', 'in', ('in_process', 'paid')
+        )
+        return bool(self.search_count(is_booked & is_late & is_unknown, limit=1))
 
     @api.model
     def _stripe_checkout_report_missing(self, provider, end):

@@ -40,25 +40,28 @@ class PaymentProvider(models.Model):
         mode = self._stripe_checkout_check_keys(secret_key, publishable_key)
         # In sudo mode: billing admins may connect, but may not write providers and journals.
         provider = self.sudo()._stripe_checkout_ensure_provider(company)
-        base_url = provider._stripe_checkout_read_address()
+        base_url = provider._stripe_checkout_choose_address(mode)
         provider._stripe_checkout_check_address(base_url, mode)
         account = provider._stripe_checkout_prove_key(secret_key, mode)
         switched = provider._stripe_checkout_is_other_account(secret_key, mode, account)
         if switched and not switch:
-            raise OtherAccount(provider._stripe_checkout_describe_switch())
+            raise OtherAccount(provider._stripe_checkout_describe_switch(base_url))
         if not switched and not account.get('id'):
             # A restricted key need not read the account: what is known of it stays, and with it
-            # the balance that was read so far.
+            # the balance that was read so far and the journal that it is booked in.
             account = {
                 **account,
                 'id': provider.stripe_checkout_account_id,
                 'name': provider.stripe_checkout_account_name,
+                'default_currency': provider._stripe_checkout_is_connected()
+                and provider.journal_id.currency_id.name,
             }
         endpoint = provider._stripe_checkout_create_endpoint(base_url, secret_key)
+        is_renewed = provider._stripe_checkout_is_connected() and not switched
         if switched:
             provider._stripe_checkout_leave_account()
         provider._stripe_checkout_store_connection(
-            mode, secret_key, publishable_key, account, base_url, endpoint
+            mode, secret_key, publishable_key, account, base_url, endpoint, is_renewed
         )
         provider._stripe_checkout_log(
             self.env._(
@@ -79,14 +82,21 @@ class PaymentProvider(models.Model):
         return provider
 
     def _stripe_checkout_store_connection(
-        self, mode, secret_key, publishable_key, account, base_url, endpoint
+        self, mode, secret_key, publishable_key, account, base_url, endpoint, is_renewed
     ):
-        """Store what connecting has proven."""
+        """Store what connecting has proven.
+
+        A key that only renews the connection does not undo that new payments were stopped.
+        """
         journal = self._stripe_checkout_ensure_journal(mode, account.get('default_currency'))
-        self.write({
-            # The journal goes with the state: Odoo picks a bank journal when the state changes.
+        switched_on = {
             'state': STATES[mode],
             'is_published': True,
+            'stripe_checkout_disconnecting': False,
+        }
+        self.write({
+            # The journal goes with the state: Odoo picks a bank journal when the state changes.
+            **({} if is_renewed else switched_on),
             'stripe_checkout_mode': mode,
             'journal_id': journal.id,
             'stripe_checkout_secret_key': secret_key,
@@ -99,7 +109,6 @@ class PaymentProvider(models.Model):
             'stripe_checkout_base_url': base_url,
             'stripe_checkout_connected_at': fields.Datetime.now(),
             'stripe_checkout_connected_by_id': self.env.user.id,
-            'stripe_checkout_disconnecting': False,
             'stripe_checkout_user_id': (self.stripe_checkout_user_id or self.env.user).id,
             **self._stripe_checkout_prepare_endpoint_values(endpoint, secret_key),
         })
@@ -176,9 +185,10 @@ class PaymentProvider(models.Model):
             raise UserError(self._stripe_checkout_describe_error(error)) from None
         return False
 
-    def _stripe_checkout_describe_switch(self):
+    def _stripe_checkout_describe_switch(self, base_url):
         """Say what leaving the connected account or mode does.
 
+        :param str base_url: The address that is used from then on.
         :rtype: str
         """
         opened, debits = self._stripe_checkout_count_running()
@@ -207,6 +217,14 @@ class PaymentProvider(models.Model):
                     "Each becomes a to-do.",
                     count=len(debits),
                     total=debits._stripe_checkout_format_total(),
+                )
+            )
+        if base_url != self.stripe_checkout_base_url:
+            sentences.append(
+                self.env._(
+                    "The webhook and the payment links move from %(known)s to %(new)s.",
+                    known=self.stripe_checkout_base_url,
+                    new=base_url,
                 )
             )
         sentences.append(self.env._("Payments that are booked stay as they are."))

@@ -202,6 +202,7 @@ class PaymentProvider(models.Model):
             'stripe_checkout_confirmed_at': False,
             'stripe_checkout_probed_at': False,
             'stripe_checkout_refusal': False,
+            'stripe_checkout_refused_address': False,
             'stripe_checkout_undelivered_count': 0,
             'stripe_checkout_undelivered_cursor': False,
             'stripe_checkout_events_reading_to': False,
@@ -244,10 +245,14 @@ class PaymentProvider(models.Model):
         ]
 
     def _stripe_checkout_finish_disconnecting(self):
-        """Disconnect the providers that only waited for their last bank debit."""
+        """Disconnect the providers that only waited for their last bank debit, and for its fee."""
         for provider in self.filtered('stripe_checkout_disconnecting'):
-            if not provider._stripe_checkout_get_running('pending'):
-                provider._stripe_checkout_disconnect()
+            if provider._stripe_checkout_get_running('pending'):
+                continue
+            if provider.env['account.payment']._stripe_checkout_await_movements(provider):
+                provider._stripe_checkout_wake_feed()
+                continue
+            provider._stripe_checkout_disconnect()
 
     # === ACTIONS === #
 

@@ -18,8 +18,11 @@ _logger = logging.getLogger(__name__)
 # nothing else.
 QUIET = timedelta(minutes=20)
 
+# Troubles that nothing but an event that arrives disproves.
+DISPROVED_BY_DELIVERY = frozenset({'undelivered', 'silent', 'signature'})
+
 # Troubles that are over as soon as an event arrives.
-CURED_BY_DELIVERY = frozenset({'undelivered', 'silent', 'signature', 'unreachable'})
+CURED_BY_DELIVERY = DISPROVED_BY_DELIVERY | {'unreachable'}
 
 
 class PaymentProvider(models.Model):
@@ -83,7 +86,10 @@ class PaymentProvider(models.Model):
     # === SHOWN === #
 
     @api.depends(
-        'stripe_checkout_problem', 'stripe_checkout_problem_detail', 'stripe_checkout_base_url'
+        'stripe_checkout_problem',
+        'stripe_checkout_problem_detail',
+        'stripe_checkout_base_url',
+        'stripe_checkout_refused_address',
     )
     def _compute_stripe_checkout_webhook_message(self):
         for provider in self:
@@ -100,6 +106,11 @@ class PaymentProvider(models.Model):
         retry = self.env._("Press Retry Webhook Configuration.")
         url = self._stripe_checkout_get_webhook_url()
         later = self.env._("Payments still arrive, some minutes later.")
+        freeze = self.env._(
+            "Until then the payment links use %(known)s, which an administrator can keep by "
+            "pressing Freeze Address.",
+            known=self.stripe_checkout_base_url,
+        )
         return {
             'key': self.env._(
                 "Stripe no longer accepts the key. Press Reconnect and paste the new one."
@@ -115,11 +126,13 @@ class PaymentProvider(models.Model):
                 detail=self.stripe_checkout_problem_detail,
             ),
             'refused': self.env._(
-                "Stripe does not take the address of this database: %(detail)s Set the system "
-                "parameter web.base.url to an address that Stripe can reach, then press Retry "
-                "Webhook Configuration.",
+                "Stripe does not take the address of this database, %(address)s: %(detail)s Set "
+                "the system parameter web.base.url to an address that Stripe can reach, then press "
+                "Retry Webhook Configuration.",
+                address=self.stripe_checkout_refused_address,
                 detail=self.stripe_checkout_problem_detail,
             )
+            + (f' {freeze}' if self._stripe_checkout_has_moved() else '')
             + f' {later}',
             'deleted': self.env._("The webhook endpoint is gone at Stripe.") + f' {retry}',
             'disabled': self.env._("The webhook endpoint is disabled at Stripe.") + f' {retry}',
@@ -238,8 +251,20 @@ class PaymentProvider(models.Model):
         since = fields.Datetime.now() - QUIET
         return not any(
             moment and moment > since
-            for moment in (self.stripe_checkout_last_event_at, self.stripe_checkout_probed_at)
+            for moment in (
+                self._stripe_checkout_get_last_delivery(),
+                self.stripe_checkout_probed_at,
+            )
         )
+
+    def _stripe_checkout_get_last_delivery(self):
+        """Return when the current endpoint last delivered an event.
+
+        What arrives before it is confirmed comes from the former one, and proves nothing of it.
+
+        :rtype: datetime|False
+        """
+        return self.stripe_checkout_confirmed_at and self.stripe_checkout_last_event_at
 
     def _stripe_checkout_check_health(self):
         """Ask Stripe how the connection is, and keep the answer."""
@@ -282,28 +307,6 @@ class PaymentProvider(models.Model):
         return self.stripe_checkout_webhook_state == 'pending' or (
             self.stripe_checkout_webhook_state == 'warning'
             and self.stripe_checkout_problem in CURED_BY_DELIVERY
-        )
-
-    # === TO-DO === #
-
-    def _stripe_checkout_follow_up_health(self):
-        """Give billing admins one to-do while something is wrong, and take it off again."""
-        self.ensure_one()
-        activity_type = 'payment_stripe_checkout.mail_activity_type_health'
-        if self.stripe_checkout_webhook_state != 'warning':
-            self.activity_unlink([activity_type])
-            return
-        message = self._stripe_checkout_describe_problem()
-        present = self.activity_search([activity_type])
-        if present:
-            if present.sudo().filtered(lambda activity: message not in (activity.note or '')):
-                present.sudo().note = message
-            return
-        self.activity_schedule(
-            activity_type,
-            summary=self.env._("Online payments need attention"),
-            note=message,
-            user_id=self._stripe_checkout_get_follow_up_user().id,
         )
 
     # === ACTIONS === #

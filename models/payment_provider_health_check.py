@@ -6,6 +6,7 @@ from odoo import fields, models
 
 from .. import const, utils
 from ..const import HANDLED_EVENTS
+from .payment_provider_health import DISPROVED_BY_DELIVERY
 from .payment_provider_probe import PROBE_PATIENCE
 
 COUNT_LIMIT = 100  # undelivered events; one page, see https://docs.stripe.com/api/pagination
@@ -30,13 +31,16 @@ class PaymentProvider(models.Model):
         except stripe.StripeError as error:
             return self._stripe_checkout_read_problem(error)
         self.stripe_checkout_undelivered_count = undelivered
-        moved = self._stripe_checkout_has_moved()
-        if (problem or moved) and self.stripe_checkout_refusal:
+        moved, address = self._stripe_checkout_has_moved(), self._stripe_checkout_read_address()
+        is_refused = self.stripe_checkout_refusal and (
+            address == self.stripe_checkout_refused_address
+        )
+        if (problem or moved) and is_refused:
             return 'refused', self.stripe_checkout_refusal  # Retry has been tried.
+        if moved:  # Before what Retry mends, which takes the new address.
+            return 'moved', address
         if problem:
             return problem, None
-        if moved:
-            return 'moved', self._stripe_checkout_read_address()
         if self.stripe_checkout_refusal:
             self.stripe_checkout_refusal = False  # The address is the one that Stripe takes.
         # An account that is not activated yet takes test payments all the same.
@@ -103,7 +107,7 @@ class PaymentProvider(models.Model):
         return None
 
     def _stripe_checkout_count_undelivered(self):
-        """Count the events that Stripe could not deliver since the last one that arrived.
+        """Count the events that Stripe could not deliver since its endpoint last delivered one.
 
         Those that it delivered to us may wait for another endpoint of the same account.
 
@@ -114,7 +118,7 @@ class PaymentProvider(models.Model):
         since = max(
             moment
             for moment in (
-                self.stripe_checkout_last_event_at,
+                self._stripe_checkout_get_last_delivery(),
                 self.stripe_checkout_registered_at,
                 self.stripe_checkout_connected_at,
             )
@@ -153,13 +157,15 @@ class PaymentProvider(models.Model):
         :param int undelivered: How many events Stripe could not deliver.
         :rtype: tuple[str|None, str|None]
         """
-        probed_at, last = self.stripe_checkout_probed_at, self.stripe_checkout_last_event_at
+        probed_at, last = self.stripe_checkout_probed_at, self._stripe_checkout_get_last_delivery()
         silent = bool(
             probed_at
             and probed_at < fields.Datetime.now() - PROBE_PATIENCE
             and (not last or last < probed_at)
         )
         if not undelivered and not silent:
+            if self.stripe_checkout_problem in DISPROVED_BY_DELIVERY:
+                return self.stripe_checkout_problem, self.stripe_checkout_problem_detail
             return None, None
         since = (
             (silent and probed_at)
@@ -168,8 +174,11 @@ class PaymentProvider(models.Model):
             or self.stripe_checkout_connected_at
         )
         refusals_sudo = self.env['stripe.webhook.refusal'].sudo()
-        # Anybody can send what has no signature: it says nothing of Stripe's events.
-        if refusals_sudo._is_signed_since(self, since):
+        # Anybody can send what has no signature: it says nothing of Stripe's events. Nor does what
+        # the former endpoint still sends once its secret is not accepted any more.
+        end = self.stripe_checkout_previous_secret_expires_at
+        is_former = self.stripe_checkout_former_endpoint_id and end and end < fields.Datetime.now()
+        if not is_former and refusals_sudo._is_signed_since(self, since):
             return 'signature', None
         if undelivered:
             return 'undelivered', f'{undelivered}{"+" if undelivered == COUNT_LIMIT else ""}'

@@ -12,8 +12,10 @@ from .. import const, utils
 
 _logger = logging.getLogger(__name__)
 
-# Above the smallest amount of every currency, and exact in every currency's units.
-PROBE_AMOUNT = 20_000  # minor units
+# In minor units, exact in every currency: above the smallest amount of those for which Stripe names
+# one, and above what it asks of the others, whose units are worth less.
+PROBE_AMOUNT = 20_000
+PROBE_AMOUNT_OF_OTHERS = 5_000_000
 
 PROBE_PATIENCE = timedelta(minutes=3)  # An event that took longer did not find its way.
 
@@ -71,14 +73,16 @@ class PaymentProvider(models.Model):
         self.ensure_one()
         sessions = self._stripe_checkout_get_client().v1.checkout.sessions
         database_uuid = self.env['ir.config_parameter'].sudo().get_param('database.uuid')
+        currency_name = self.company_id.currency_id.name
+        is_known = currency_name in const.MINIMUM_CHARGE
         parameters = {
             'mode': 'payment',
             'line_items': [
                 {
                     'quantity': 1,
                     'price_data': {
-                        'currency': self.company_id.currency_id.name.lower(),
-                        'unit_amount': PROBE_AMOUNT,
+                        'currency': currency_name.lower(),
+                        'unit_amount': PROBE_AMOUNT if is_known else PROBE_AMOUNT_OF_OTHERS,
                         'product_data': {'name': "Test of the connection; nobody pays this"},
                     },
                 }
@@ -119,6 +123,11 @@ class PaymentProvider(models.Model):
         self.stripe_checkout_probed_at = False  # There is no event to wait for.
         if self.stripe_checkout_problem == 'charges':
             return  # That says it better.
+        if error.code == 'amount_too_small':
+            # Of another amount Stripe opens pages.
+            if self.stripe_checkout_problem == 'pages':
+                self._stripe_checkout_keep_health(None)
+            return
         if isinstance(error, stripe.InvalidRequestError):
             problem, detail = 'pages', self._stripe_checkout_describe_error(error)
         else:

@@ -2,7 +2,6 @@
 
 import logging
 from datetime import timedelta
-from urllib.parse import urlsplit
 
 import psycopg2
 import stripe
@@ -11,9 +10,8 @@ from odoo import fields, models
 from odoo.exceptions import RedirectWarning, UserError
 from odoo.tools import SQL
 
-from .. import const, utils
+from .. import const
 from ..const import HANDLED_EVENTS
-from .payment_provider_endpoints import WEBHOOK_PATH
 
 _logger = logging.getLogger(__name__)
 
@@ -40,13 +38,6 @@ class PaymentProvider(models.Model):
         copy=False,
     )
 
-    stripe_checkout_refusal = fields.Char(
-        string="Address Refused",
-        help="Why Stripe did not take the address of this database when it was last told.",
-        readonly=True,
-        copy=False,
-    )
-
     # The endpoint before the current one: it goes once the current one has delivered an event.
     stripe_checkout_former_endpoint_id = fields.Char(
         string="Former Webhook Endpoint", readonly=True, copy=False
@@ -55,60 +46,13 @@ class PaymentProvider(models.Model):
         string="Former Secret Accepted Until", readonly=True, copy=False
     )
 
-    # === ADDRESS === #
-
-    def _stripe_checkout_read_address(self):
-        """Return the address of this database as Odoo knows it now.
-
-        :rtype: str
-        """
-        return self.env['ir.config_parameter'].sudo().get_param('web.base.url', '').rstrip('/')
-
-    def _stripe_checkout_has_moved(self):
-        """Tell whether Odoo's address is no longer the one that Stripe and the links were given.
-
-        Odoo changes `web.base.url` whenever an administrator logs in, unless it is frozen.
-
-        :rtype: bool
-        """
-        self.ensure_one()
-        known = self.stripe_checkout_base_url
-        return bool(known) and known != self._stripe_checkout_read_address()
-
-    def _stripe_checkout_check_address(self, address, mode):
-        """Refuse an address under which live payments could never be told about.
-
-        :param str address: The address.
-        :param str mode: `'live'` or `'test'`.
-        :raise UserError: With the reason, see https://docs.stripe.com/webhooks (https only).
-        """
-        parts = urlsplit(address)
-        if mode == 'live' and (parts.scheme != 'https' or utils.is_local_host(parts.hostname)):
-            raise UserError(
-                self.env._(
-                    "Live payments need an https address that Stripe can reach. The address of "
-                    "this database is %(address)s. Set the system parameter web.base.url to the "
-                    "public one first.",
-                    address=address,
-                )
-            )
-
-    def _stripe_checkout_get_webhook_url(self, base_url=None):
-        """Return the address to which Stripe sends the events of this provider.
-
-        :rtype: str
-        """
-        self.ensure_one()
-        base_url = base_url or self.stripe_checkout_base_url
-        return f'{base_url}{WEBHOOK_PATH}{self.id}'
-
     # === REGISTRATION === #
 
     def _stripe_checkout_create_endpoint(self, base_url, secret_key=None):
         """Register a webhook endpoint at Stripe.
 
-        :return: Stripe's endpoint, with the secret that is told only now; `{'error': message}` if
-                 Stripe does not take the address: payments then arrive by the sweep.
+        :return: Stripe's endpoint, with the secret that is told only now; `error` with a message
+                 and `base_url` if Stripe does not take it: payments then arrive by the sweep.
         :rtype: dict
         :raise UserError: If Stripe refuses for another reason.
         """
@@ -139,7 +83,7 @@ class PaymentProvider(models.Model):
         except stripe.InvalidRequestError as error:
             message = self._stripe_checkout_describe_error(error)
             if error.param == 'url':
-                return {'error': message}
+                return {'error': message, 'base_url': base_url}
             raise UserError(self._stripe_checkout_describe_full(client) or message) from None
         except stripe.StripeError as error:
             raise UserError(self._stripe_checkout_describe_error(error)) from None
@@ -164,6 +108,7 @@ class PaymentProvider(models.Model):
         if 'error' in endpoint:
             return {
                 'stripe_checkout_refusal': endpoint['error'],
+                'stripe_checkout_refused_address': endpoint['base_url'],
                 **self._stripe_checkout_prepare_health('refused', endpoint['error']),
             }
         values = {
@@ -287,6 +232,9 @@ class PaymentProvider(models.Model):
     def action_stripe_checkout_retry_webhook(self):
         """Register the webhook endpoint anew, and have Stripe send an event through it.
 
+        Where the address of the database has changed unseen, it says so first: the links move
+        along.
+
         :return: A notification.
         :rtype: dict
         :raise UserError: If Stripe refuses.
@@ -294,11 +242,14 @@ class PaymentProvider(models.Model):
         self.ensure_one()
         self._stripe_checkout_check_manageable()
         provider_sudo = self.sudo()  # Billing admins cannot write the connection.
+        provider_sudo._stripe_checkout_require_key()
         base_url = provider_sudo._stripe_checkout_read_address()
+        if not provider_sudo._stripe_checkout_is_told(base_url):
+            provider_sudo._stripe_checkout_check_health()
+            return self._stripe_checkout_notify(self._stripe_checkout_describe_problem(), 'warning')
         provider_sudo._stripe_checkout_check_address(
             base_url, provider_sudo._stripe_checkout_get_mode()
         )
-        provider_sudo._stripe_checkout_require_key()
         endpoint = provider_sudo._stripe_checkout_create_endpoint(base_url)
         values = provider_sudo._stripe_checkout_prepare_endpoint_values(endpoint)
         if 'error' not in endpoint:  # The former endpoint, and the links, keep their address.

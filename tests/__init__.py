@@ -33,6 +33,7 @@ from . import (
     test_log_redaction,
     test_every_mail,
     test_month,
+    test_moved_address,
     test_open_sessions,
     test_payment_flow,
     test_payment_form,

@@ -108,6 +108,19 @@ class TestConnect(StripeCheckoutCommon):
         self.assertEqual(self.provider.state, 'test')
         self.assertEqual(self.provider.stripe_checkout_account_id, account_id, "Known before")
 
+    def test_key_that_may_not_read_the_account_keeps_a_foreign_journal(self):
+        account = self.stripe.account
+        self.provider.with_user(self.billing_admin).action_stripe_checkout_disconnect()
+        self.addCleanup(setattr, account, 'default_currency', account.default_currency)
+        account.default_currency = 'eur'
+        self.connect()
+        journal = self.provider.journal_id
+        self.assertEqual(journal.currency_id.name, 'EUR')
+        self.connect(
+            secret_key=self.stripe.add_restricted_key(without={'rak_accounts_kyc_basic_read'})
+        )
+        self.assertEqual(self.provider.journal_id, journal)
+
     # === REFUSED === #
 
     def test_wrong_keys_are_refused_before_any_call(self):

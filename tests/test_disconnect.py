@@ -28,6 +28,15 @@ class TestDisconnect(StripeCheckoutCommon):
         self.assertEqual(invoice.transaction_ids.state, 'pending')
         return invoice, session
 
+    def settle(self, session):
+        """Let the money of a debit arrive, and all be read of it."""
+        self.stripe.settle_debit(session['id'])
+        self.stripe.make_balance_transactions()
+        self.deliver()
+        self.run_queue()
+        self.run_cron('ir_cron_feed')
+        self.run_cron('ir_cron_sweep')
+
     def assert_disconnected(self):
         self.assertRecordValues(
             self.provider,
@@ -91,16 +100,10 @@ class TestDisconnect(StripeCheckoutCommon):
         self.assertTrue(self.provider.stripe_checkout_disconnecting)
         self.assertFalse(other.with_user(self.billing_admin).stripe_checkout_url)
         self.get_page(self.url_open(other.stripe_payment_link_ids._get_path()), 'unavailable')
-        self.stripe.settle_debit(first_session['id'])
-        self.deliver()
-        self.run_queue()
-        self.run_cron('ir_cron_sweep')
+        self.settle(first_session)
         self.assert_booked(first, 100)
         self.assertTrue(self.provider.stripe_checkout_secret_key, "One debit is under way yet")
-        self.stripe.settle_debit(second_session['id'])
-        self.deliver()
-        self.run_queue()
-        self.run_cron('ir_cron_sweep')
+        self.settle(second_session)
         self.assert_booked(second, 70)
         self.assert_disconnected()
         self.assertFalse(self.get_todos(first + second))
@@ -121,11 +124,35 @@ class TestDisconnect(StripeCheckoutCommon):
         invoice.with_user(self.billing_admin).action_stripe_checkout_free()
         self.managed.action_stripe_checkout_disconnect()
         self.assertTrue(self.provider.stripe_checkout_disconnecting)
+        self.settle(session)
+        self.assert_booked(invoice, 100)
+        self.assert_disconnected()
+
+    def test_waits_for_the_fee_of_the_last_debit(self):
+        invoice, session = self.start_debit()
+        self.managed.action_stripe_checkout_disconnect()
+        self.stripe.settle_debit(session['id'])
+        with freeze_time(datetime.now() + timedelta(minutes=10)):
+            self.run_cron('ir_cron_sweep')  # Which settles it, and goes on to disconnect.
+        payment = self.assert_booked(invoice, 100)
+        self.assertTrue(self.provider.stripe_checkout_secret_key)
+        self.stripe.make_balance_transactions()
+        self.run_cron('ir_cron_feed')
+        self.run_cron('ir_cron_sweep')
+        self.assert_disconnected()
+        self.assertTrue(payment.stripe_checkout_charge_id)
+        self.assertTrue(payment.stripe_checkout_balance_ids.fee_line_id)
+
+    def test_waits_for_a_fee_that_never_comes_no_longer_than_a_day(self):
+        _invoice, session = self.start_debit()
+        self.managed.action_stripe_checkout_disconnect()
         self.stripe.settle_debit(session['id'])
         self.deliver()
         self.run_queue()
         self.run_cron('ir_cron_sweep')
-        self.assert_booked(invoice, 100)
+        self.assertTrue(self.provider.stripe_checkout_secret_key)
+        with freeze_time(datetime.now() + timedelta(hours=27)):
+            self.run_cron('ir_cron_sweep')
         self.assert_disconnected()
 
     def test_freed_debit_becomes_a_todo_too(self):

@@ -168,6 +168,18 @@ class TestHealth(HealthCommon):
         self.assert_health('confirmed')
 
     @mute_logger(PROBE)
+    def test_currency_of_which_much_is_little(self):
+        self.env.ref('base.IDR').sudo().name = 'XTS'
+        self.env.flush_all()
+        self.company.currency_id.sudo().name = 'IDR'
+        for rate, arrives in ((0.00006, True), (1e-9, False)):
+            self.set_account(settlement_currencies=('usd',), exchange_rates={'idr': rate})
+            notification = self.managed.action_stripe_checkout_test_connection()['params']
+            self.assertEqual(notification['type'], 'success')
+            self.assert_health('confirmed')
+            self.assertEqual(bool(self.deliver()), arrives)
+
+    @mute_logger(PROBE)
     def test_payment_pages_refused_after_retry(self):
         self.company.currency_id.sudo().name = 'XTS'
         self.managed.action_stripe_checkout_retry_webhook()
@@ -185,6 +197,7 @@ class TestHealth(HealthCommon):
     def test_refused_address_leaves_what_works(self):
         invoice = self.create_invoice(100)
         self.set_address('odoo.example.com')
+        self.check()
         notification = self.managed.action_stripe_checkout_retry_webhook()['params']
         self.assertEqual(notification['type'], 'danger')
         self.assertIn("explicit scheme", notification['message'])
@@ -220,6 +233,8 @@ class TestHealth(HealthCommon):
         self.check()
         self.assert_health('warning', 'refused', "explicit scheme")
         self.set_address(self.base_url())
+        self.check()
+        self.assert_health('warning', 'moved', self.base_url())
         self.managed.action_stripe_checkout_retry_webhook()
         self.deliver()
         self.assert_health('confirmed')
@@ -249,6 +264,21 @@ class TestHealth(HealthCommon):
         self.assert_health('warning', 'undelivered')
         self.env['ir.config_parameter'].sudo().set_param('web.base.url', self.base_url())
         self.managed.action_stripe_checkout_test_connection()
+        self.deliver()
+        self.assert_health('confirmed')
+
+    def test_probe_under_way_says_nothing_yet(self):
+        """What stands before Odoo may answer for it: Stripe then calls all events delivered."""
+        self.check(minutes=25)
+        for delivery in self.stripe.deliveries.pop_all():
+            delivery.note(200)
+        self.check(minutes=55)
+        self.assert_health('warning', 'silent', "No event arrives")
+        for minutes in (56, 57):
+            with freeze_time(datetime.now() + timedelta(minutes=minutes)):
+                notification = self.managed.action_stripe_checkout_test_connection()['params']
+            self.assertEqual(notification['type'], 'danger')
+            self.assert_health('warning', 'silent')
         self.deliver()
         self.assert_health('confirmed')
 
@@ -314,9 +344,27 @@ class TestHealth(HealthCommon):
                 [todo] = self.provider.activity_search([
                     'payment_stripe_checkout.mail_activity_type_health'
                 ])
-                self.assertEqual(todo.user_id, self.env.ref('base.user_admin'))
+                self.assertNotEqual(todo.user_id, self.billing_admin)
+                self.assert_can_mend(todo.user_id)
                 todo.unlink()
                 self.billing_admin.action_unarchive()
+
+    def assert_can_mend(self, user):
+        self.provider.with_user(user).action_stripe_checkout_test_connection()
+
+    def test_todo_is_for_who_can_mend_it(self):
+        clerk = new_test_user(
+            self.env,
+            login='clerk',
+            groups='account.group_account_invoice',
+            company_id=self.company.id,
+            company_ids=[(6, 0, self.company.ids)],
+        )
+        self.managed.stripe_checkout_user_id = clerk
+        self.client_api.v1.webhook_endpoints.delete(self.endpoint_id)
+        self.check()
+        self.assert_health('warning', 'deleted')  # For the billing admin, who has connected.
+        self.assert_can_mend(self.billing_admin)
 
     def test_endpoint_of_another_version(self):
         self.stripe._endpoint(self.endpoint_id)[1]['api_version'] = '2020-08-27'

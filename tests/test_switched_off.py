@@ -155,6 +155,23 @@ class TestSwitchedOff(StripeCheckoutCommon):
         self.run_cron('ir_cron_check_webhook')
         self.assertEqual(self.provider.stripe_checkout_problem, 'deleted')
 
+    def test_new_key_of_the_account_takes_no_payments_again(self):
+        debited, invoice = self.create_invoice(50), self.create_invoice(100)
+        self.stripe.pay(self.open_link(debited)['id'], 'us_bank_account')
+        self.process()
+        self.managed.action_stripe_checkout_disconnect()
+        self.disable()
+        self.connect(secret_key=self.stripe.add_restricted_key())
+        self.assertRecordValues(
+            self.provider,
+            [{'state': 'disabled', 'is_published': False, 'stripe_checkout_disconnecting': True}],
+        )
+        self.managed.action_stripe_checkout_switch_on()
+        self.assertFalse(invoice.with_user(self.billing_admin).stripe_checkout_url)
+        self.managed.action_stripe_checkout_stay_connected()
+        self.env.invalidate_all()
+        self.open_link(invoice)
+
     def test_another_account_is_asked_about_and_ends_the_open_pages(self):
         invoice = self.create_invoice(100)
         session = self.open_link(invoice)

@@ -36,6 +36,9 @@ class ResConfigSettings(models.TransientModel):
     stripe_checkout_is_switched_off = fields.Boolean(
         related='stripe_checkout_provider_id.stripe_checkout_is_switched_off'
     )
+    stripe_checkout_is_moved = fields.Boolean(
+        related='stripe_checkout_provider_id.stripe_checkout_is_moved'
+    )
     stripe_checkout_webhook_message = fields.Text(
         related='stripe_checkout_provider_id.stripe_checkout_webhook_message'
     )
@@ -103,6 +106,9 @@ class ResConfigSettings(models.TransientModel):
 
     def action_stripe_checkout_retry_webhook(self):
         return self.stripe_checkout_provider_id.action_stripe_checkout_retry_webhook()
+
+    def action_stripe_checkout_freeze_address(self):
+        return self.stripe_checkout_provider_id.action_stripe_checkout_freeze_address()
 
     def action_stripe_checkout_open_disconnect(self):
         return self.stripe_checkout_provider_id.action_stripe_checkout_open_disconnect()

@@ -57,7 +57,9 @@ def test_disconnect_when_the_debits_have_ended(site, billing, connected):
     site.stripe.settle_debit(session['id'])
     wait_paid(site, invoice)
     assert_paid_once(site, invoice, session['id'])
-    site.run_cron('ir_cron_sweep')
+    site.stripe.make_balance_transactions()
+    for cron in ('ir_cron_feed', 'ir_cron_sweep'):
+        site.run_cron(cron)
     wait_until(lambda: get_connection(site)['state'] == 'disabled', "it is disconnected")
     assert get_endpoints(site.stripe.account) == []
 

@@ -77,6 +77,17 @@ def test_settings_page_of_administrators(site, connected, open_browser, device, 
     administrator.dialog.get_by_text("Clients can no longer pay online").wait_for()
     administrator.answer('Cancel')
     administrator.wait_for_dialogs_to_close()
+    block.get_by_role('button', name='Reconnect').click()
+    administrator.dialog.get_by_text("This company is connected already").wait_for()
+    administrator.answer('Cancel')
+    administrator.wait_for_dialogs_to_close()
+
+    elsewhere = 'https://elsewhere.example.com'
+    site.administrator.call('ir.config_parameter', 'set_param', 'web.base.url', elsewhere)
+    _open_invoicing_settings(administrator)
+    block.get_by_role('button', name='Freeze Address').click()
+    administrator.answer('Ok')
+    administrator.read_notification("The address stays")
 
     write = ('payment.provider', 'write', [connected['id']])
     site.administrator.call(*write, {'is_published': False})
