@@ -8,6 +8,7 @@ import stripe
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.service.model import retrying
 
 from .. import utils
 from ..const import PROVIDER_CODE
@@ -213,8 +214,8 @@ class PaymentProvider(models.Model):
         providers = self.search([('code', '=', PROVIDER_CODE)])
         for number, provider in enumerate(providers, start=1):
             try:
-                provider._stripe_checkout_check_regularly()
-                self.env.flush_all()  # What another writer makes impossible fails here.
+                # An event that arrives meanwhile writes the connection, too: then once more.
+                retrying(provider._stripe_checkout_check_regularly, self.env)
             except (stripe.StripeError, UserError, psycopg2.OperationalError) as error:
                 self.env.cr.rollback()
                 _logger.warning(
