@@ -19,9 +19,8 @@ class PayEndedController(PayController):
             return self._render_unknown()
         self._use_language_of(link)
         state = link._get_state()
-        if state in ('expired', 'replaced'):
-            link._renew()
-            state = 'renewed'
+        if state in ('expired', 'replaced') and link._get_contact().email:
+            state = 'renewed' if link._renew() else 'renewed_enough'
         return self._render('state', {'link': link, 'state': state})
 
     @http.route('/pay/<string:token>/receipt/<int:payment_id>', **PAGE)

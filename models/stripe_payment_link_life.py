@@ -132,25 +132,26 @@ class StripePaymentLink(models.Model):
 
         Nothing is shown to the holder, who may be anybody by now; and nobody can flood the contact.
 
-        :return: None
+        :return: Whether a fresh link is on its way; False where as many as may be were sent today.
+        :rtype: bool
         """
         self.ensure_one()
         if self._get_state() not in ('expired', 'replaced') or not self._get_contact().email:
-            return
+            return False
         if self._get_invoices()._stripe_checkout_get_state() != 'payable':
-            return
+            return False
         now = fields.Datetime.now()
         links = self.move_ids.sudo().stripe_payment_link_ids
         mailed = [
             moment for moment in links.mapped('sent_at') + links.mapped('renewed_at') if moment
         ]
         if mailed and max(mailed) > now - RENEWAL_PAUSE:
-            return
+            return True
         requested = links.filtered(
             lambda link: link.sent_with == 'request' and link.sent_at > now - timedelta(days=1)
         )
         if len(requested) >= RENEWALS_PER_DAY:
-            return
+            return False
         # Two requests at once both write here: Odoo runs the second again, and it ends above.
         self.renewed_at = now
         self.flush_recordset()
@@ -159,6 +160,7 @@ class StripePaymentLink(models.Model):
         )
         template = self.env.ref('payment_stripe_checkout.mail_template_new_link')
         link._write_mail(template).send_after_commit()
+        return True
 
     def _write_mail(self, template):
         """Write a mail that carries the link, and show it in the history of the first invoice.
