@@ -210,30 +210,30 @@ class PaymentTransaction(models.Model):
         payable = self.invoice_ids.filtered(lambda invoice: states[invoice] == 'payable')
         link = self.stripe_checkout_link_id
         if payable and not link.revoked and (is_debit or not newer):
-            amount = self._stripe_checkout_get_retry_amount()
             contact = self._stripe_checkout_get_contact()
-            return links._hand_out(payable, contact, 'failure', amount)
+            part = self._stripe_checkout_get_retry_part()
+            return links._hand_out(payable, contact, 'failure', **part)
         if is_debit:
             return link or links._get_or_create_for_all(self.invoice_ids)
         return links
 
-    def _stripe_checkout_get_retry_amount(self):
+    def _stripe_checkout_get_retry_part(self):
         """Return the part of the invoice that the client had chosen: it is asked for again.
 
-        :return: The amount in major units; 0 for all that is left.
-        :rtype: float
+        :return: `amount` in major units and, of installments, `due_until`: see `_hand_out`.
+        :rtype: dict
         """
         self.ensure_one()
         link = self.stripe_checkout_link_id
         if link:
-            return 0.0 if link._is_amount_paid() else link.amount
+            return link._get_part_values()
         # Odoo's payment form, which has no link. Less a discount, it was all of the invoice.
         is_for_all = (
             len(self.invoice_ids) != 1
             or (self.stripe_checkout_promise or {}).get('discounts')
             or self.currency_id.compare_amounts(self.amount, self.invoice_ids.amount_residual) >= 0
         )
-        return 0.0 if is_for_all else self.amount
+        return {'amount': 0.0 if is_for_all else self.amount}
 
     def _stripe_checkout_follow_up_mail(self):
         """Leave a to-do where a mail could not be written."""

@@ -58,6 +58,21 @@ class TestLinkParts(PortalCommon):
             self.assertIn("To pay now $ 50.00", letter.text.replace('\N{NO-BREAK SPACE}', ' '))
             self.assertEqual(self.visit(self.get_mailed_path()), 5000)
 
+    def test_mail_about_a_failed_debit_of_an_installment(self):
+        """Catches a mail that asks for the next installment once the failed one is paid."""
+        invoice = self.create_in_halves(-1, 20)
+        response = self.url_open(self.remind(invoice), allow_redirects=False)
+        session = self.get_session(response.headers['Location'])
+        self.stripe.pay(session['id'], 'us_bank_account')
+        self.stripe.fail_debit(session['id'])
+        self.deliver()
+        self.run_queue()
+        self.run_cron('ir_cron_send_mails')
+        path = self.get_mailed_path()
+        self.assertEqual(self.visit(path), 5000)
+        self.pay_otherwise(invoice, 50)
+        self.assertEqual(self.press(self.visit_paid_part(path)), 5000)
+
     # === A PART THAT IS PAID === #
 
     def visit_paid_part(self, path):
