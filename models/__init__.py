@@ -41,6 +41,7 @@ from . import (
     payment_provider_settings,
     payment_provider_state,
     payment_provider_stripe,
+    payment_provider_switch,
     payment_provider_test_mode,
     payment_provider_undelivered,
     payment_provider_webhook,

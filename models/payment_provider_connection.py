@@ -1,6 +1,4 @@
-"""Connecting a company to a Stripe account, and to another one."""
-
-import stripe
+"""Connecting a company to a Stripe account."""
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
@@ -155,98 +153,6 @@ class PaymentProvider(models.Model):
         :param str message: The message, without any secret.
         """
         self.message_post(body=message, author_id=self.env.user.partner_id.id)
-
-    # === ANOTHER ACCOUNT OR MODE === #
-
-    def _stripe_checkout_is_other_account(self, secret_key, mode, account):
-        """Tell whether a key is of another account or mode than the one that is connected.
-
-        A key that may not read its account proves itself by our webhook endpoint.
-
-        :param str secret_key: The key.
-        :param str mode: The key's mode.
-        :param dict account: What `_stripe_checkout_read_account` returned.
-        :rtype: bool
-        """
-        self.ensure_one()
-        if not self._stripe_checkout_is_connected() and not self.stripe_checkout_account_id:
-            return False
-        if mode != self._stripe_checkout_get_mode():
-            return True
-        if account.get('id') and self.stripe_checkout_account_id:
-            return account['id'] != self.stripe_checkout_account_id
-        try:
-            self._stripe_checkout_get_client(secret_key).v1.webhook_endpoints.retrieve(
-                self.stripe_checkout_endpoint_id or 'we_none'
-            )
-        except stripe.InvalidRequestError:
-            return True
-        except stripe.StripeError as error:
-            raise UserError(self._stripe_checkout_describe_error(error)) from None
-        return False
-
-    def _stripe_checkout_describe_switch(self, base_url):
-        """Say what leaving the connected account or mode does.
-
-        :param str base_url: The address that is used from then on.
-        :rtype: str
-        """
-        opened, debits = self._stripe_checkout_count_running()
-        sentences = [
-            self.env._(
-                "These keys are of another Stripe account or mode than the one that is connected "
-                "(%(account)s, %(mode)s mode).",
-                account=self.stripe_checkout_account_name
-                or self.stripe_checkout_account_id
-                or self.env._("unknown"),
-                mode=self._stripe_checkout_get_mode(),
-            )
-        ]
-        if opened:
-            sentences.append(
-                self.env._(
-                    "Open payment pages that will be closed: %(count)s. Clients start again from "
-                    "their links.",
-                    count=opened,
-                )
-            )
-        if debits:
-            sentences.append(
-                self.env._(
-                    "Bank debits under way that can no longer be followed: %(count)s (%(total)s). "
-                    "Each becomes a to-do.",
-                    count=len(debits),
-                    total=debits._stripe_checkout_format_total(),
-                )
-            )
-        if base_url != self.stripe_checkout_base_url:
-            sentences.append(
-                self.env._(
-                    "The webhook and the payment links move from %(known)s to %(new)s.",
-                    known=self.stripe_checkout_base_url,
-                    new=base_url,
-                )
-            )
-        sentences.append(self.env._("Payments that are booked stay as they are."))
-        return '\n'.join(sentences)
-
-    def _stripe_checkout_leave_account(self):
-        """End what the connected account still has of ours, before its key is replaced."""
-        self._stripe_checkout_end_sessions()
-        self._stripe_checkout_give_debits_up()
-        self._stripe_checkout_give_refunds_up()
-        for endpoint_id in self._stripe_checkout_get_endpoint_ids():
-            self._stripe_checkout_delete_endpoint_after_commit(endpoint_id)
-        self.write({
-            'stripe_checkout_endpoint_id': False,
-            'stripe_checkout_former_endpoint_id': False,
-            **self._stripe_checkout_prepare_seen_endpoint(None),
-            'stripe_checkout_webhook_secret': False,
-            'stripe_checkout_previous_webhook_secret': False,
-            'stripe_checkout_undelivered_cursor': False,
-            'stripe_checkout_events_read_to': False,
-            'stripe_checkout_events_reading_to': False,
-        })
 
     # === PROVIDER AND JOURNAL === #
 

@@ -223,9 +223,7 @@ class PaymentProvider(models.Model):
         names = (former_ref, self._stripe_checkout_get_account_ref())
         if nameless not in names or not former_ref.startswith(nameless):
             return False  # Two names are two accounts, and two modes are two balances.
-        rows = self._stripe_checkout_get_rows(former_ref)
-        movement = rows.filtered(lambda row: row.kind != 'opening')[:1].stripe_id
-        movement = movement or self.stripe_checkout_feed[former_ref].get('proof')
+        movement = self._stripe_checkout_find_movement(former_ref)
         if not movement:
             return False
         try:
@@ -233,6 +231,17 @@ class PaymentProvider(models.Model):
         except stripe.InvalidRequestError:
             return False
         return True
+
+    def _stripe_checkout_find_movement(self, account_ref):
+        """Find a movement that only one balance holds.
+
+        :param str account_ref: The balance, see `_stripe_checkout_get_account_ref`.
+        :return: Stripe's id of it, nothing if none is known.
+        :rtype: str|None
+        """
+        rows = self._stripe_checkout_get_rows(account_ref)
+        state = (self.stripe_checkout_feed or {}).get(account_ref) or {}
+        return rows.filtered(lambda row: row.kind != 'opening')[:1].stripe_id or state.get('proof')
 
     def _stripe_checkout_begin_feed(self):
         """Take the balance to begin with, and the newest movement that it holds.

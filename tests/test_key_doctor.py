@@ -144,3 +144,27 @@ class TestKeyDoctor(StripeCheckoutCommon):
         wizard.secret_key = self.stripe.add_restricted_key(set(PERMISSION_PROBES), account=other)
         wizard.action_connect()
         self.assertTrue(wizard.question)
+
+    def assert_asked_without_the_endpoint(self):
+        """Delete the endpoint; keys that may not read their accounts are known all the same."""
+        client = self.provider._stripe_checkout_get_client()
+        client.v1.webhook_endpoints.delete(self.provider.stripe_checkout_endpoint_id)
+        for account, is_asked in ((self.stripe.add_account(), True), (self.stripe.account, False)):
+            wizard = self.open_wizard(account)
+            key = self.stripe.add_restricted_key(set(PERMISSION_PROBES), account=account)
+            wizard.secret_key = key
+            wizard.action_connect()
+            self.assertEqual(bool(wizard.question), is_asked)
+
+    def test_key_that_cannot_read_its_account_proves_itself_by_an_open_session(self):
+        session = self.open_link(self.create_invoice(100))
+        self.assert_asked_without_the_endpoint()
+        self.assertEqual(self.stripe.session(session['id'])['status'], 'open')
+
+    def test_key_that_cannot_read_its_account_proves_itself_by_a_movement(self):
+        self.stripe.pay(self.open_link(self.create_invoice(100))['id'])
+        self.deliver()
+        self.run_queue()
+        self.stripe.make_balance_transactions()
+        self.run_cron('ir_cron_feed')
+        self.assert_asked_without_the_endpoint()

@@ -93,6 +93,39 @@ def test_event_log_and_retry(site, connected, open_browser):
         assert_paid_once(site, invoice, session)
 
 
+def test_ignore(site, connected, open_browser):
+    """Catches an event that staff give up and that is tried again, in the list or on the form."""
+    invoices = [_pay(site), _pay(site)]
+    events = [
+        get_events(site, get_sessions(site.stripe, invoice)[0]['id'])[0]['id']
+        for invoice in invoices
+    ]
+    _let_fail(site, events)
+    billing = open_browser('billing')
+    billing.open(EVENTS, 'list')
+    rows = [_find_row(billing, invoice) for invoice in invoices]
+    for row in rows:
+        row.get_by_text("The period is locked").wait_for()
+    rows[0].locator('.o_list_record_selector').click()
+    billing.page.locator('.o_control_panel').get_by_role('button', name='Ignore').click()
+    billing.answer('Ok')
+    billing.read_notification("ignored from now on: 1")
+    assert _get_states(site, events) == ['ignored', 'failed']
+    billing.open(EVENTS, 'list')
+    rows[1].locator('[name=type]').click()
+    billing.press('Ignore')
+    billing.answer('Ok')
+    billing.read_notification("ignored from now on: 1")
+    assert _get_states(site, events) == ['ignored', 'ignored']
+    billing.page.get_by_role('button', name='Ignore', exact=True).wait_for(state='hidden')
+
+
+def _get_states(site, event_ids):
+    rows = site.query("SELECT id, state FROM stripe_event WHERE id = ANY(%s)", event_ids)
+    states = {row['id']: row['state'] for row in rows}
+    return [states[event_id] for event_id in event_ids]
+
+
 def _find_row(billing, invoice):
     """Return the row of the event that told of the payment of an invoice."""
     rows = billing.page.locator('.o_data_row', has_text=invoice.name)

@@ -163,3 +163,22 @@ def test_community_edition_without_connection(site, connected, community, open_b
     block = administrator.page.locator('#stripe_checkout_connection')
     block.get_by_text("Enterprise feature").wait_for()
     assert not administrator.page.locator('#stripe_checkout_links').is_visible()
+
+
+def test_switch_on(site, billing, connected):
+    """Catches a provider that somebody has disabled, and that nobody but them can switch on."""
+    invoice = site.staff.create_invoice()
+    write = ('payment.provider', 'write', [connected['id']])
+    site.administrator.call(*write, {'state': 'disabled', 'is_published': False})
+    try:
+        billing.page.reload()
+        billing.sees("New payments are switched off")
+        assert read_state(get(invoice.url)) == 'unavailable'
+        billing.page.get_by_role('button', name='Switch On').click()
+        billing.read_notification("Payments are taken again")
+        billing.misses("New payments are switched off")
+        connection = get_connection(site)
+        assert (connection['state'], connection['is_published']) == ('test', True)
+        open_session(site.stripe, invoice.url)
+    finally:
+        site.administrator.call(*write, {'state': 'test', 'is_published': True})
