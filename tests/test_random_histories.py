@@ -165,6 +165,9 @@ class TestRandomHistories(BalanceCommon):
         steps = ('visit', 'pay_by_debit', 'settle_debit', 'fail_debit')
         self.play([(step, 0) for step in steps])
 
+    def test_debit_that_settles_days_later_without_any_webhook(self):
+        self.play([('pay_by_debit', 5), ('deliver', 0), ('settle_debit', 0), ('miss', 0)])
+
     @mute_logger(QUEUE)
     def test_random_histories(self):
         @settings(
