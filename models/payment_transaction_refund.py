@@ -66,6 +66,8 @@ class PaymentTransaction(models.Model):
     def _stripe_checkout_get_refundable(self, but=None):
         """Return what of a payment has not been refunded, and is not being refunded.
 
+        What a lost dispute took is with the client already.
+
         :param payment.transaction but: A refund that does not count.
         :return: The amount in major units.
         :rtype: float
@@ -76,7 +78,14 @@ class PaymentTransaction(models.Model):
         )
         captured = self.payment_id.amount or self.amount
         refunded = -sum((refunds - (but or refunds.browse())).mapped('amount'))
-        return self.currency_id.round(captured - refunded)
+        disputes_sudo = self.env['stripe.dispute'].sudo()  # Whoever refunds need not see them.
+        lost = disputes_sudo.search([
+            ('transaction_id', '=', self.id),
+            ('chargeback_move_id', '!=', False),
+            ('chargeback_move_id.reversal_move_ids', '=', False),
+        ])
+        left = captured - refunded - sum(lost.mapped('amount'))
+        return max(0.0, self.currency_id.round(left))
 
     def _stripe_checkout_request_refund(self):
         """Ask Stripe for the refund of the transaction, and book what it answers.

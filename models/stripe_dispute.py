@@ -144,17 +144,20 @@ class StripeDispute(models.Model):
                 amount=self.currency_id.format(self.amount),
             )
         )
-        self.transaction_id._stripe_checkout_schedule_follow_up(
-            self.env._("Dispute lost"),
-            self.env._(
-                "%(amount)s of %(invoices)s went back to the client (%(reason)s): it is owed "
-                "again. Ask for it in another way, or make a credit note.",
-                amount=self.currency_id.format(self.amount),
-                invoices=', '.join(self.invoice_ids.mapped('name'))
-                or self.transaction_id.reference,
-                reason=self.reason,
-            ),
+        note = self.env._(
+            "%(amount)s of %(invoices)s went back to the client (%(reason)s): it is owed again. "
+            "Ask for it in another way, or make a credit note.",
+            amount=self.currency_id.format(self.amount),
+            invoices=', '.join(self.invoice_ids.mapped('name')) or self.transaction_id.reference,
+            reason=self.reason,
         )
+        discount = self.currency_id.round(-sum(credit.mapped('amount_currency')) - payment.amount)
+        if discount > 0:
+            note += ' ' + self.env._(
+                "The early-payment discount of %(discount)s stays granted.",
+                discount=self.currency_id.format(discount),
+            )
+        self.transaction_id._stripe_checkout_schedule_follow_up(self.env._("Dispute lost"), note)
 
     def _prepare_chargeback(self, receivable, facts):
         """Prepare the entry from the disputed payments to the receivable of the client.

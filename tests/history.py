@@ -8,6 +8,7 @@ from freezegun import freeze_time
 from odoo import api
 from odoo.exceptions import UserError
 
+from .. import utils
 from ..devtools.standin import StandInError
 
 # What is likely comes more than once: without a payment there is little to see.
@@ -22,6 +23,9 @@ STEPS = (
     *(2 * ('deliver', 'process')),
     *('miss', 'feed'),
 )
+
+
+DEBIT_DAYS = 6  # from the start of a debit until it settles, at most
 
 
 class History:
@@ -91,8 +95,12 @@ class History:
             self.stripe.pay(session_id, amount=7700 if number % 20 == 19 else None)
 
     def pay_by_debit(self, number):
+        """Let a bank account be debited; mostly days ago, and on Stripe's balance since then."""
         if session_id := self.choose_open(number):
-            self.stripe.pay(session_id, 'us_bank_account')
+            with freeze_time(datetime.now() - timedelta(days=number % DEBIT_DAYS), tick=True):
+                self.stripe.pay(session_id, 'us_bank_account')
+                if number % 2:
+                    self.show_charges()
 
     def be_declined(self, number):
         if session_id := self.choose_open(number):
@@ -299,6 +307,15 @@ class History:
             session['payment_intent']: session['amount_total'] / 100
             for session in sessions
             if session['payment_status'] == 'paid'
+        }
+
+    def list_arrivals(self):
+        """Return when each payment arrived, by PaymentIntent: the time of the event, UTC."""
+        return {
+            event['data']['object']['payment_intent']: utils.to_datetime(event['created'])
+            for event in self.list_objects('event')
+            if event['type'].startswith('checkout.session.')
+            and event['data']['object']['payment_status'] == 'paid'
         }
 
     def list_under_way(self):

@@ -181,6 +181,18 @@ class TestDiscount(StripeCheckoutCommon):
             invoice, [{'payment_state': 'partial', 'amount_residual': discount}]
         )
 
+    def test_lost_dispute_leaves_it_granted(self):
+        invoice = self.create_discounted()
+        discount = invoice._stripe_checkout_get_discount()
+        session = self.open_link(invoice)
+        self.stripe.pay(session['id'])
+        self.process()
+        self.stripe.lose_dispute(self.stripe.dispute(session['id'])['id'])
+        self.process()
+        self.assertEqual(invoice.amount_residual, session['amount_total'] / 100)
+        [todo] = invoice.activity_ids
+        self.assertIn(f'{discount:.2f} stays granted', todo.note)
+
     def test_one_of_several_invoices(self):
         discounted, plain = self.create_discounted(), self.create_invoice(40)
         link = self.env['stripe.payment.link']._get_or_create_for_all(discounted + plain)

@@ -104,6 +104,8 @@ class TestDisputes(StripeCheckoutCommon):
         self.stripe.lose_dispute(made['id'])
         self.process()
         self.assert_open_again()
+        payment = self.get_dispute().payment_id
+        self.assertEqual(payment.amount_available_for_refund, 0, "The client has it already")
         todo = self.invoice.activity_ids.filtered(lambda x: x.summary == "Dispute lost")
         self.assertEqual(todo.user_id, self.billing_admin)
         for text in ("100.00", self.invoice.name, "make a credit note"):
@@ -121,6 +123,7 @@ class TestDisputes(StripeCheckoutCommon):
         self.process()
         self.assert_open_again(30)
         self.assertEqual(self.invoice.payment_state, 'partial')
+        self.assertEqual(self.get_dispute().payment_id.amount_available_for_refund, 70)
 
     def test_lost_in_part_after_a_refund(self):
         """What was refunded out of the payment stays so; the invoice owes the disputed part."""

@@ -3,6 +3,8 @@
 import copy
 import os
 from contextlib import closing
+from datetime import timedelta
+from unittest.mock import patch
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -10,11 +12,15 @@ from hypothesis import strategies as st
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
+from ..models import payment_provider_feed
 from .balance_common import BalanceCommon
-from .history import STEPS, History
+from .history import DEBIT_DAYS, STEPS, History
 
 HISTORIES = int(os.environ.get('PSC_HISTORIES', '200'))
 QUEUE = 'odoo.addons.payment_stripe_checkout.models.stripe_event_queue'
+
+# As long as a history takes: the sweep asks ten minutes later what nobody told.
+PATIENCE = timedelta(minutes=30)
 
 CHOICE = st.tuples(st.sampled_from(STEPS), st.integers(0, 99))
 
@@ -24,6 +30,14 @@ class TestRandomHistories(BalanceCommon):
     def setUp(self):
         super().setUp()
         self.fresh_store = copy.deepcopy(self.stripe.account.store)
+        # Debits were started before these books began; the feed reads them all the same.
+        days = timedelta(days=DEBIT_DAYS)
+        self.startPatcher(patch.object(payment_provider_feed, 'OVERLAP', days))
+        feed = self.provider.stripe_checkout_feed
+        self.provider.stripe_checkout_feed = {
+            account: {**state, 'since': state['since'] - int(days.total_seconds())}
+            for account, state in feed.items()
+        }
 
     def assert_books(self, history):
         """Check that the books say what Stripe says."""
@@ -33,6 +47,14 @@ class TestRandomHistories(BalanceCommon):
             {p.stripe_checkout_payment_intent: p.amount for p in payments}, captured, "Captured"
         )
         self.assertEqual(len(payments), len(captured), "Each payment once")
+        arrivals = history.list_arrivals()
+        for payment in payments:
+            self.assertAlmostEqual(
+                payment.stripe_checkout_paid_at,
+                arrivals[payment.stripe_checkout_payment_intent],
+                delta=PATIENCE,
+                msg="The time at which it arrived, not at which it was started",
+            )
 
         refunds = {
             refund['id']: refund['amount'] / 100
@@ -142,6 +164,9 @@ class TestRandomHistories(BalanceCommon):
     def test_debit_that_fails_after_it_was_settled(self):
         steps = ('visit', 'pay_by_debit', 'settle_debit', 'fail_debit')
         self.play([(step, 0) for step in steps])
+
+    def test_debit_that_settles_days_later_without_any_webhook(self):
+        self.play([('pay_by_debit', 5), ('deliver', 0), ('settle_debit', 0), ('miss', 0)])
 
     @mute_logger(QUEUE)
     def test_random_histories(self):
