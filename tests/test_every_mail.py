@@ -6,6 +6,8 @@ from odoo.tests import new_test_user, tagged
 
 from .common import StripeCheckoutCommon
 
+TEST_MODE = "Testmodus: Es fließt kein Geld"
+
 
 @tagged('post_install', '-at_install')
 class TestEveryMail(StripeCheckoutCommon):
@@ -146,3 +148,4 @@ class TestEveryMail(StripeCheckoutCommon):
                 [letter] = self.read_mails()[before:]
                 self.assertEqual(letter.subject, written)
                 self.assertRegex(letter.text, f"Guten Tag .+{written}")
+                self.assertIn(TEST_MODE, letter.text)

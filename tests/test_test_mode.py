@@ -30,7 +30,7 @@ class TestTestMode(StripeCheckoutCommon):
         portal_user = new_test_user(self.env, login='marked_client', groups='base.group_portal')
         portal_user.partner_id.parent_id = self.client
         self.authenticate('marked_client', 'marked_client')
-        for path in ('/my/invoices', invoice.get_portal_url()):
+        for path in ('/my/invoices', '/my/billing', invoice.get_portal_url()):
             page = html.fromstring(self.url_open(path).content)
             self.assertEqual(len(page.xpath("//*[@name='o_stripe_checkout_test_mode']")), 1, path)
         payment = self.get_payments(self.pay())
@@ -73,6 +73,7 @@ class TestTestMode(StripeCheckoutCommon):
         assert_marked((path, done, invoice.get_portal_url()), 1)
         # The list has the mark twice, as the badges: once for phones.
         assert_marked(('/my/invoices',), 2)
+        assert_marked(('/my/billing',), 1)
         self.get_payments(invoice).move_id.line_ids.remove_move_reconcile()
         assert_marked((path, invoice.get_portal_url(), '/my/invoices'), 0)
 
