@@ -48,7 +48,7 @@ class PaymentProvider(models.Model):
     def _cron_stripe_checkout_feed(self):
         """Read and book what moved on the balances, each connection for itself."""
         for provider in self.search([('code', '=', PROVIDER_CODE)]):
-            if not provider._stripe_checkout_is_connected() or not provider.journal_id:
+            if not provider.journal_id:
                 continue
             if not provider.with_company(provider.company_id)._stripe_checkout_run_feed():
                 self._stripe_checkout_wake_feed()
@@ -64,16 +64,22 @@ class PaymentProvider(models.Model):
     def _stripe_checkout_run_feed(self):
         """Read the movements of one balance, then book what can be booked.
 
+        What was read before Stripe was disconnected is booked all the same, such as the fees of the
+        last day.
+
         :return: Whether there is time left.
         :rtype: bool
         """
         self.ensure_one()
         rows_sudo = self.env['stripe.balance.transaction'].sudo()
-        self._stripe_checkout_try_feed(self._stripe_checkout_read_balance)
+        is_connected = self._stripe_checkout_is_connected()
+        if is_connected:
+            self._stripe_checkout_try_feed(self._stripe_checkout_read_balance)
         if not self.env['ir.cron']._commit_progress(1):
             return False
         goes_on = self._stripe_checkout_try_feed(lambda: rows_sudo._book_pending(self))
-        self._stripe_checkout_try_feed(lambda: rows_sudo._follow_up(self))
+        if is_connected:
+            self._stripe_checkout_try_feed(lambda: rows_sudo._follow_up(self))
         if self.stripe_checkout_feed_failed_at and not self.stripe_checkout_feed_error:
             self.stripe_checkout_feed_failed_at = False
         return bool(self.env['ir.cron']._commit_progress()) and goes_on is not False

@@ -342,6 +342,17 @@ class TestFeedBooking(BalanceCommon):
 
     # === DAYS === #
 
+    def test_fees_of_the_last_day_are_booked_after_disconnecting(self):
+        self.provider.stripe_checkout_fee_mode = 'day'
+        self.pay(100)
+        self.feed()
+        self.provider.with_user(self.billing_admin).action_stripe_checkout_disconnect(now=True)
+        self.stripe.calls.clear()
+        with freeze_time(datetime.now() + timedelta(days=1)):
+            self.feed()
+        self.assertEqual(self.get_rows().fee_line_id.mapped('amount'), [-3.2])
+        self.assertEqual(len(self.stripe.calls), 0)
+
     def test_one_fee_line_a_day(self):
         self.provider.stripe_checkout_fee_mode = 'day'
         for amount in (100, 200):
