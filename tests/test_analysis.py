@@ -1,5 +1,5 @@
 from ast import literal_eval
-from datetime import datetime
+from datetime import date, datetime
 
 from lxml import etree
 
@@ -83,7 +83,7 @@ class TestAnalysis(StripeCheckoutCommon):
     def test_reversed_is_not_paid(self):
         transaction = self.pay(100)
         self.pay(50)
-        transaction.payment_id._stripe_checkout_reverse()
+        transaction.payment_id._stripe_checkout_reverse(date.today())
         self.assert_totals(1, 50, 0, 0)
         self.assertEqual(self.add_up(['state'])['reversed',], (0, 0, 0, 0))
 

@@ -130,8 +130,9 @@ class TestSettlement(StripeCheckoutCommon):
             ],
         })
         invoice = self.create_invoice(101.01, invoice_payment_term_id=term.id)
-        link = self.env['stripe.payment.link']._get_or_create_for_amount(invoice, 50.51)
-        for amount, state in ((50.51, 'partial'), (50.50, 'paid')):
+        links = self.env['stripe.payment.link']
+        for part, amount, state in ((50.51, 50.51, 'partial'), (0, 50.50, 'paid')):
+            link = links._get_or_create_for_amount(invoice, part)
             response = self.url_open(link._get_path(), allow_redirects=False)
             session = self.get_session(response.headers['Location'])
             self.assertEqual(session['amount_total'], round(amount * 100))
