@@ -33,13 +33,7 @@ class StripeCheckoutCommon(AccountTestInvoicingCommon, HttpCase):
         parameters.set_param('payment_stripe_checkout.api_base', cls.stripe.url)
         parameters.set_param('web.base.url', cls.base_url())
         cls.company = cls.company_data['company']
-        cls.billing_admin = new_test_user(
-            cls.env,
-            login='billing_admin',
-            groups='account.group_account_manager',
-            company_id=cls.company.id,
-            company_ids=[Command.set(cls.company.ids)],
-        )
+        cls.billing_admin = cls.create_user('billing_admin', 'account.group_account_manager')
         cls.client = cls.env['res.partner'].create({
             'name': "Client",
             'email': 'client@example.com',
@@ -127,6 +121,27 @@ class StripeCheckoutCommon(AccountTestInvoicingCommon, HttpCase):
         if post:
             invoice.action_post()
         return invoice.with_env(self.env)
+
+    @classmethod
+    def create_user(cls, login, groups, **values):
+        """Create a user of the company, see `new_test_user`."""
+        companies = {'company_id': cls.company.id, 'company_ids': [Command.set(cls.company.ids)]}
+        return new_test_user(cls.env, login, groups, **companies, **values)
+
+    @classmethod
+    def create_discount_term(cls, computation='included'):
+        """Create payment terms of 30 days, with 2 % off for who pays within 10.
+
+        :param str computation: What the discount means for taxes, as Odoo's terms have it.
+        """
+        return cls.env['account.payment.term'].create({
+            'name': f"2 % within 10 days, {computation}",
+            'early_discount': True,
+            'discount_percentage': 2,
+            'discount_days': 10,
+            'early_pay_discount_computation': computation,
+            'line_ids': [Command.create({'value': 'percent', 'value_amount': 100, 'nb_days': 30})],
+        })
 
     @classmethod
     def create_taxes(cls, *rates, **values):

@@ -21,21 +21,11 @@ class TestDiscount(StripeCheckoutCommon):
         super().setUpClass()
         cls.taxes = cls.create_taxes(7, 19)
 
-    def create_term(self, computation):
-        return self.env['account.payment.term'].create({
-            'name': f'2 % within 10 days, {computation}',
-            'early_discount': True,
-            'discount_percentage': 2,
-            'discount_days': 10,
-            'early_pay_discount_computation': computation,
-            'line_ids': [Command.create({'value': 'percent', 'value_amount': 100, 'nb_days': 30})],
-        })
-
     def create_discounted(self, computation='included', **values):
         """Create an invoice with two taxes and a line that has both."""
         lines = ((100, self.taxes[0]), (333.33, self.taxes[1]), (50, self.taxes))
         return self.create_invoice(
-            invoice_payment_term_id=self.create_term(computation).id,
+            invoice_payment_term_id=self.create_discount_term(computation).id,
             invoice_line_ids=[
                 Command.create({
                     'name': "Services",
@@ -225,7 +215,7 @@ class TestDiscount(StripeCheckoutCommon):
 
     def test_mails_say_what_their_link_asks_for(self):
         """Catches a mail that names all that is left where the link asks for less."""
-        term = self.create_term('included')
+        term = self.create_discount_term('included')
         invoice = self.create_invoice(100, invoice_payment_term_id=term.id)
         today = self.provider._stripe_checkout_get_today()
         due, until = (

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from freezegun import freeze_time
 
 from odoo.exceptions import AccessError, ValidationError
-from odoo.tests import new_test_user, tagged
+from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from .common import StripeCheckoutCommon
@@ -20,13 +20,7 @@ class TestEventLog(StripeCheckoutCommon):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.staff = new_test_user(
-            cls.env,
-            login='billing_staff',
-            groups='account.group_account_invoice',
-            company_id=cls.company.id,
-            company_ids=[(6, 0, cls.company.ids)],
-        )
+        cls.staff = cls.create_user('billing_staff', 'account.group_account_invoice')
 
     def pay(self, email=None):
         invoice = self.create_invoice(100)

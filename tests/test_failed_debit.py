@@ -2,7 +2,6 @@ from datetime import datetime, timedelta
 
 from freezegun import freeze_time
 
-from odoo.fields import Command
 from odoo.tests import tagged
 
 from .common import StripeCheckoutCommon
@@ -168,13 +167,7 @@ class TestFailedDebit(StripeCheckoutCommon):
         self.assert_asked_again(invoice, 4000)
 
     def test_all_of_it_paid_by_the_form_with_a_discount_is_asked_for_as_it_is_then(self):
-        term = self.env['account.payment.term'].create({
-            'name': "2 % within 10 days",
-            'early_discount': True,
-            'discount_percentage': 2,
-            'discount_days': 10,
-            'line_ids': [Command.create({'value': 'percent', 'value_amount': 100, 'nb_days': 30})],
-        })
+        term = self.create_discount_term()
         invoice = self.create_invoice(100, invoice_payment_term_id=term.id)
         self.fail_debit_of_form(invoice, 98)
         self.env['stripe.payment.link'].sudo().search([]).expires_at = False  # Read days later.

@@ -284,13 +284,7 @@ class TestFeed(BalanceCommon):
         self.pay(100)
         self.feed()
         row = self.get_rows()
-        staff = new_test_user(
-            self.env,
-            login='invoicing',
-            groups='account.group_account_invoice',
-            company_id=self.company.id,
-            company_ids=[(6, 0, self.company.ids)],
-        )
+        staff = self.create_user('invoicing', 'account.group_account_invoice')
         self.assertEqual(row.with_user(staff).net, 96.8)
         with self.assertRaises(AccessError):
             row.with_user(self.billing_admin).write({'amount': 1})

@@ -3,7 +3,7 @@ from datetime import datetime, timedelta
 from freezegun import freeze_time
 
 from odoo.exceptions import AccessError, UserError
-from odoo.tests import new_test_user, tagged
+from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from .. import const
@@ -107,12 +107,8 @@ class TestHealth(HealthCommon):
         self.check()
         with self.assertRaises(AccessError):
             self.managed.action_stripe_checkout_freeze_address()
-        administrator = new_test_user(
-            self.env,
-            login='freezer',
-            groups='base.group_system,account.group_account_manager',
-            company_id=self.company.id,
-            company_ids=[(6, 0, self.company.ids)],
+        administrator = self.create_user(
+            'freezer', 'base.group_system,account.group_account_manager'
         )
         self.provider.with_user(administrator).action_stripe_checkout_freeze_address()
         self.assertEqual(parameters.get_param('web.base.url'), self.base_url())
@@ -353,13 +349,7 @@ class TestHealth(HealthCommon):
         self.provider.with_user(user).action_stripe_checkout_test_connection()
 
     def test_todo_is_for_who_can_mend_it(self):
-        clerk = new_test_user(
-            self.env,
-            login='clerk',
-            groups='account.group_account_invoice',
-            company_id=self.company.id,
-            company_ids=[(6, 0, self.company.ids)],
-        )
+        clerk = self.create_user('clerk', 'account.group_account_invoice')
         self.managed.stripe_checkout_user_id = clerk
         self.client_api.v1.webhook_endpoints.delete(self.endpoint_id)
         self.check()

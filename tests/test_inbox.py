@@ -1,5 +1,4 @@
 from odoo.exceptions import UserError
-from odoo.fields import Command
 from odoo.tests import Form, new_test_user, tagged
 
 from .common import StripeCheckoutCommon
@@ -69,13 +68,7 @@ class TestInbox(StripeCheckoutCommon):
         self.assertEqual(payment.stripe_checkout_credit, 100)
 
     def test_staff_who_are_no_billing_admins_have_every_way_out(self):
-        new_test_user(
-            self.env,
-            login='billing_staff',
-            groups='account.group_account_invoice',
-            company_id=self.company.id,
-            company_ids=[Command.set(self.company.ids)],
-        )
+        self.create_user('billing_staff', 'account.group_account_invoice')
         for way, credit in (
             (self.apply_as_staff, 0),
             (self.keep_as_staff, 100),

@@ -5,7 +5,7 @@ from freezegun import freeze_time
 from lxml import html
 
 from odoo import fields
-from odoo.tests import new_test_user, tagged
+from odoo.tests import tagged
 
 from .common import StripeCheckoutCommon
 
@@ -17,13 +17,8 @@ class TestInvoiceMail(StripeCheckoutCommon):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.biller = new_test_user(
-            cls.env,
-            login='biller',
-            groups='account.group_account_invoice',
-            company_id=cls.company.id,
-            company_ids=[fields.Command.set(cls.company.ids)],
-            email='biller@example.com',
+        cls.biller = cls.create_user(
+            'biller', 'account.group_account_invoice', email='biller@example.com'
         )
 
     def send(self, invoice, partners=None):

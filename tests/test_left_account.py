@@ -3,7 +3,7 @@ from datetime import datetime, timedelta
 from freezegun import freeze_time
 
 from odoo.exceptions import AccessError
-from odoo.tests import new_test_user, tagged
+from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from .common import StripeCheckoutCommon
@@ -84,13 +84,7 @@ class TestLeftAccount(StripeCheckoutCommon):
             self.assertEqual(event.attempts, attempt)
         self.assertEqual(event.state, 'failed')
         self.assertTrue(event.activity_ids)
-        clerk = new_test_user(
-            self.env,
-            login='clerk',
-            groups='account.group_account_invoice',
-            company_id=self.company.id,
-            company_ids=[(6, 0, self.company.ids)],
-        )
+        clerk = self.create_user('clerk', 'account.group_account_invoice')
         with self.assertRaises(AccessError):
             event.with_user(clerk).action_ignore()
         event.with_user(self.billing_admin).action_ignore()

@@ -2,8 +2,7 @@ from datetime import datetime, timedelta
 
 from freezegun import freeze_time
 
-from odoo.fields import Command
-from odoo.tests import Form, new_test_user, tagged
+from odoo.tests import Form, tagged
 from odoo.tools import mute_logger
 
 from .health_common import CONTROLLER, HealthCommon
@@ -18,12 +17,8 @@ class TestMovedAddress(HealthCommon):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.administrator = new_test_user(
-            cls.env,
-            login='administrator',
-            groups='base.group_system,account.group_account_manager',
-            company_id=cls.company.id,
-            company_ids=[Command.set(cls.company.ids)],
+        cls.administrator = cls.create_user(
+            'administrator', 'base.group_system,account.group_account_manager'
         )
 
     def setUp(self):

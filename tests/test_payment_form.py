@@ -119,13 +119,7 @@ class TestPaymentForm(StripeCheckoutCommon):
             self.assertEqual(session['amount_total'], amount * 100)
 
     def test_early_payment_discount(self):
-        term = self.env['account.payment.term'].create({
-            'name': "2 % within 10 days",
-            'early_discount': True,
-            'discount_percentage': 2,
-            'discount_days': 10,
-            'line_ids': [Command.create({'value': 'percent', 'value_amount': 100, 'nb_days': 30})],
-        })
+        term = self.create_discount_term()
         invoice = self.create_invoice(100, invoice_payment_term_id=term.id)
         session = self.open_form(invoice, 98)
         self.stripe.pay(session['id'])

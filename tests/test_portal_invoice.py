@@ -287,13 +287,7 @@ class TestPortalInvoice(PortalCommon):
     # === DISCOUNT === #
 
     def test_early_payment_discount_while_it_lasts(self):
-        term = self.env['account.payment.term'].create({
-            'name': "2 % within 10 days",
-            'early_discount': True,
-            'discount_percentage': 2,
-            'discount_days': 10,
-            'line_ids': [(0, 0, {'value': 'percent', 'value_amount': 100, 'nb_days': 30})],
-        })
+        term = self.create_discount_term()
         invoice = self.create_invoice(100, invoice_payment_term_id=term.id)
         discount = "//small[@name='o_stripe_checkout_discount']"
         page = self.open_invoice(invoice)

@@ -4,11 +4,8 @@ from datetime import datetime, timedelta
 from freezegun import freeze_time
 
 from odoo.exceptions import ValidationError
-from odoo.fields import Command
 from odoo.tests import JsonRpcException, tagged
 from odoo.tools import mute_logger
-
-from odoo.addons.mail.tests.common import mail_new_test_user
 
 from .common import StripeCheckoutCommon
 
@@ -22,13 +19,10 @@ class TestRefunds(StripeCheckoutCommon):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.staff = mail_new_test_user(
-            cls.env,
-            login='refunder',
+        cls.staff = cls.create_user(
+            'refunder',
+            'account.group_account_manager,base.group_system',
             password='refunder-password',
-            groups='account.group_account_manager,base.group_system',
-            company_id=cls.company.id,
-            company_ids=[Command.set(cls.company.ids)],
         )
 
     def setUp(self):

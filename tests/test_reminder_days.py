@@ -3,8 +3,7 @@ from datetime import date, datetime, timedelta
 from freezegun import freeze_time
 
 from odoo.exceptions import AccessError
-from odoo.fields import Command
-from odoo.tests import new_test_user, tagged
+from odoo.tests import tagged
 
 from .portal_common import PortalCommon
 
@@ -86,13 +85,7 @@ class TestReminderDays(PortalCommon):
         self.assertEqual(len(self.read_mails()), 4)
 
     def test_staff_remind_of_invoices_of_their_own_company(self):
-        biller = new_test_user(
-            self.env,
-            login='biller',
-            groups='account.group_account_invoice',
-            company_id=self.company.id,
-            company_ids=[Command.set(self.company.ids)],
-        )
+        biller = self.create_user('biller', 'account.group_account_invoice')
         for invoices in (self.other_invoice, self.own_invoice + self.other_invoice):
             with self.assertRaises(AccessError):
                 self.send(biller, invoices)

@@ -19,13 +19,7 @@ class TestReminders(StripeCheckoutCommon):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.biller = new_test_user(
-            cls.env,
-            login='biller',
-            groups='account.group_account_invoice',
-            company_id=cls.company.id,
-            company_ids=[fields.Command.set(cls.company.ids)],
-        )
+        cls.biller = cls.create_user('biller', 'account.group_account_invoice')
 
     def create_due(self, days, **values):
         """Create an invoice that is due some days from today; negative for days ago."""

@@ -16,14 +16,7 @@ class TestSettlement(StripeCheckoutCommon):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.term = cls.env['account.payment.term'].create({
-            'name': "2 % within 10 days",
-            'early_discount': True,
-            'discount_percentage': 2,
-            'discount_days': 10,
-            'early_pay_discount_computation': 'included',
-            'line_ids': [Command.create({'value': 'percent', 'value_amount': 100, 'nb_days': 30})],
-        })
+        cls.term = cls.create_discount_term()
         cls.taxes = cls.create_taxes(10, 20)
 
     def create_discounted(self, computation='included', **values):

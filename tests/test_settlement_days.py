@@ -88,16 +88,7 @@ class TestSettlementDays(BalanceCommon):
         })
         for computation, is_moved in (('included', True), ('excluded', False)):
             with self.subTest(computation):
-                term = self.env['account.payment.term'].create({
-                    'name': computation,
-                    'early_discount': True,
-                    'discount_percentage': 2,
-                    'discount_days': 10,
-                    'early_pay_discount_computation': computation,
-                    'line_ids': [
-                        Command.create({'value': 'percent', 'value_amount': 100, 'nb_days': 30})
-                    ],
-                })
+                term = self.create_discount_term(computation)
                 payment = self.pay_at(
                     EVENING,
                     {'tax_lock_date': LOCK},
