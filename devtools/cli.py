@@ -23,6 +23,10 @@ environment:
 """
 
 
+# Seconds; all random histories are one test, and one of them takes a second or two.
+DEEP_TIMEOUT = 4 * 3600
+
+
 def parser():
     """Return the parser of the command line."""
     result = argparse.ArgumentParser(
@@ -88,9 +92,11 @@ def _demo(options):
 
 
 def _test(options):
+    arguments = options.rest
     if options.deep:
         os.environ["PSC_HISTORIES"] = "3000"
-    return _run_on_odoo("testing", options.rest, browser=True)
+        arguments = [f"--timeout={DEEP_TIMEOUT}", *arguments]
+    return _run_on_odoo("testing", arguments, browser=True)
 
 
 def _odoo(options):

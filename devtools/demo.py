@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import textwrap
 import time
 from contextlib import ExitStack
 
@@ -106,7 +107,7 @@ def _pay(company):
     client = DemoClient()
     page = client.open(link)
     _show("session", session_of(page.url))
-    _show("paid", f"the client then sees: {client.pay(page)[:90]}")
+    _show("paid", f"the client then sees: {textwrap.shorten(client.pay(page), 130)}")
     _wait(f"the webhook's {COMPLETED}", lambda: company.processed_events(COMPLETED))
     _show("webhook", f"{COMPLETED} {company.processed_events(COMPLETED)[0]}, processed")
     state = _wait(f"payment of {invoice.name}", lambda: _paid_state(company, invoice))
