@@ -68,17 +68,29 @@ class StripeBalanceTransaction(models.Model):
         """Book movements together, or one by one if accounting refuses one of them."""
         self.tried_at = fields.Datetime.now()
         self._match_payments()
+        error = self._try_to_book(self._book)
+        if error and len(self) > 1:
+            for row in self:
+                row._book_batch()
+        elif error:
+            self._note_error(error)
+
+    def _try_to_book(self, book):
+        """Book all or nothing.
+
+        :param callable book: What books.
+        :return: What accounting or the database answered; None if it is booked.
+        :rtype: Exception|None
+        :raise TransactionRollbackError: If another transaction was faster: the next run goes on.
+        """
         try:
             with self.env.cr.savepoint():
-                self._book()
+                book()
         except TransactionRollbackError:
-            raise  # Another transaction was faster: the next run goes on.
-        except Exception as error:
-            if len(self) > 1:
-                for row in self:
-                    row._book_batch()
-                return
-            self._note_error(error)
+            raise
+        except Exception as error:  # Whatever it is: the caller keeps it, staff have a to-do.
+            return error
+        return None
 
     def _note_error(self, error):
         """Keep why a movement could not be booked; it is tried again in the next run.
@@ -88,7 +100,12 @@ class StripeBalanceTransaction(models.Model):
         self.ensure_one()
         # A database's second line has values of the row that it refused.
         message = utils.redact(str(error)).partition('\n')[0]
-        _logger.warning("Movement %s could not be booked: %s", self.stripe_id, message)
+        _logger.warning(
+            "Movement %s could not be booked: %s",
+            self.stripe_id,
+            message,
+            exc_info=None if isinstance(error, UserError) else error,
+        )
         self.error = message
 
     # === OUR PAYMENTS === #

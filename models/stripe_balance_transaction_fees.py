@@ -1,7 +1,5 @@
 """Fees in one line a day, where the provider is set so."""
 
-from psycopg2.extensions import TransactionRollbackError
-
 from odoo import api, fields, models
 from odoo.tools import format_date
 
@@ -34,12 +32,8 @@ class StripeBalanceTransaction(models.Model):
                 row._get_open_day(row.day),
             )
         ).values():
-            try:
-                with self.env.cr.savepoint():
-                    rows._book_fees()
-            except TransactionRollbackError:
-                raise  # Another transaction was faster: the next run goes on.
-            except Exception as error:
+            error = rows._try_to_book(rows._book_fees)
+            if error:
                 rows._get_first()._note_error(error)
 
     def _book_fees(self):
