@@ -74,6 +74,11 @@ class StripeEvent(models.Model):
     payment_id = fields.Many2one(related='transaction_id.payment_id')
 
     _event_unique = models.UniqueIndex('(provider_id, event_id)', "This event is stored already.")
+    # When a delayed payment arrived, a dispute was lost or a refund failed is looked up.
+    _object_index = models.Index(
+        "(provider_id, type, (payload ->> 'id')) WHERE type IN "
+        "('checkout.session.async_payment_succeeded', 'charge.dispute.closed', 'refund.failed')"
+    )
     _queue_index = models.Index("(next_attempt_at, id) WHERE state IN ('pending', 'failed')")
 
     # === STORING === #

@@ -14,8 +14,8 @@ class StripeEvent(models.Model):
 
     def _handle_charge(self):
         """Note which payment's charge has reached the balance, for the log, and fetch it."""
-        for event in self:
-            event.transaction_id = event._find_named_transaction()
+        for event, tx in self._find_named_transactions().items():
+            event.transaction_id = tx
         self._handle_balance_moved()
 
     def _handle_payout(self):

@@ -107,8 +107,7 @@ class StripeEvent(models.Model):
 
     def _handle_payment_attempt_declined(self):
         """Tell staff on the invoice that an attempt was declined; the session stays open."""
-        for event in self:
-            tx = event._find_named_transaction()
+        for event, tx in self._find_named_transactions().items():
             if not tx:
                 event.state = 'ignored'
                 continue
@@ -117,20 +116,23 @@ class StripeEvent(models.Model):
                 event.payload.get('decline_code') or '', event.occurred_at
             )
 
-    def _find_named_transaction(self):
-        """Return the transaction that the metadata of the event's object names.
+    def _find_named_transactions(self):
+        """Return the transactions that the metadata of the events' objects name, in one query.
 
-        :return: The transaction, empty where the object is not of ours.
-        :rtype: payment.transaction
+        :return: The transaction of each event, empty where the object is not of ours.
+        :rtype: dict[stripe.event, payment.transaction]
         """
-        self.ensure_one()
         transactions_sudo = self.env['payment.transaction'].sudo()
-        facts = session_facts.SessionFacts(
-            session_id='', outcome='open', metadata=self.payload.get('metadata') or {}
-        )
-        if not self._is_session_ours(facts):
-            return transactions_sudo
-        return transactions_sudo.search([('reference', '=', facts.transaction_reference)])
+        references = {}
+        for event in self:
+            facts = session_facts.SessionFacts(
+                session_id='', outcome='open', metadata=event.payload.get('metadata') or {}
+            )
+            if event._is_session_ours(facts):
+                references[event] = facts.transaction_reference
+        found = transactions_sudo.search([('reference', 'in', list(references.values()))])
+        by_reference = found.grouped('reference')
+        return {event: by_reference.get(references.get(event), transactions_sudo) for event in self}
 
     def _handle_refund(self):
         """Settle the refunds that the events speak of, as Stripe knows them now.
