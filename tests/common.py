@@ -187,6 +187,17 @@ class StripeCheckoutCommon(AccountTestInvoicingCommon, HttpCase):
         """Return the to-dos about a payment without a home."""
         return payment.activity_search(['payment_stripe_checkout.mail_activity_type_credit'])
 
+    def create_other_provider(self):
+        """Create a published provider of another kind than ours."""
+        providers = self.env['payment.provider'].sudo()
+        return providers.create({
+            'name': "Another",
+            'code': 'none',
+            'company_id': self.company.id,
+            'state': 'test',
+            'is_published': True,
+        })
+
     # === CLIENT === #
 
     def get_form_values(self, invoice, amount=None):

@@ -1,10 +1,12 @@
 from datetime import datetime, timedelta
+from unittest.mock import patch
 
 from freezegun import freeze_time
 
 from odoo.exceptions import AccessError, UserError
+from odoo.service import model as retrying_module
 from odoo.tests import tagged
-from odoo.tools import mute_logger
+from odoo.tools import SQL, mute_logger
 
 from .. import const
 from ..models import payment_provider_health_check
@@ -21,6 +23,21 @@ class TestHealth(HealthCommon):
         self.assertTrue(cron.active)
         interval = timedelta(**{cron.interval_type: cron.interval_number})
         self.assertLessEqual(interval, timedelta(hours=1))
+
+    @mute_logger('odoo.sql_db')
+    def test_check_is_repeated_where_an_event_was_faster(self):
+        """Catches a trouble that is told half an hour late, or not at all on a busy database."""
+        self.client_api.v1.webhook_endpoints.delete(self.endpoint_id)
+        self.env.cr.execute("CREATE SEQUENCE conflicts")
+        self.refuse_in_database(
+            '40001', 'UPDATE ON payment_provider', SQL("nextval('conflicts') = 1")
+        )
+        with patch.object(retrying_module.time, 'sleep'):
+            self.check()
+        self.accept_in_database()
+        self.assert_health('warning', 'deleted')
+        self.env.cr.execute("SELECT last_value FROM conflicts")
+        self.assertGreater(self.env.cr.fetchone()[0], 1, "There was a conflict")
 
     # === CONFIRMED BY AN EVENT ALONE === #
 

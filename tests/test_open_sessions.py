@@ -99,17 +99,7 @@ class TestOpenSessions(StripeCheckoutCommon):
         return line
 
     def pay_through_another_provider(self):
-        provider = (
-            self
-            .env['payment.provider']
-            .sudo()
-            .create({
-                'name': "Another",
-                'code': 'none',
-                'company_id': self.company.id,
-                'state': 'test',
-            })
-        )
+        provider = self.create_other_provider()
         journal = self.company_data['default_journal_bank']
         method = (
             self

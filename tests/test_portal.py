@@ -47,7 +47,7 @@ class TestPortal(StripeCheckoutCommon):
 
     def test_odoos_button_comes_back_where_our_road_is_closed(self):
         self.provider.state = 'disabled'
-        other = self.add_another_provider()
+        other = self.create_other_provider()
         other.maximum_amount = 100
         small, large = self.create_invoice(100), self.create_invoice(101)
         for get_node in (self.get_row, self.get_invoice_page):
@@ -61,20 +61,6 @@ class TestPortal(StripeCheckoutCommon):
         for get_node in (self.get_row, self.get_invoice_page):
             self.assertEqual(self.get_buttons(get_node(invoice)), ([], []))
 
-    def add_another_provider(self):
-        return (
-            self
-            .env['payment.provider']
-            .sudo()
-            .create({
-                'name': "Another",
-                'code': 'none',
-                'company_id': self.company.id,
-                'state': 'test',
-                'is_published': True,
-            })
-        )
-
     def get_invoice_page(self, invoice):
         return html.fromstring(self.url_open(invoice.get_portal_url()).content)
 
@@ -86,7 +72,7 @@ class TestPortal(StripeCheckoutCommon):
         self.assertEqual(self.get_session(response.url)['amount_total'], 10000)
 
     def test_other_ways_where_another_provider_is_enabled(self):
-        self.add_another_provider()
+        self.create_other_provider()
         ours, odoos = self.get_buttons(self.get_invoice_page(self.create_invoice(100)))
         self.assertEqual(len(ours), 1)
         self.assertEqual(len(odoos), 1)
