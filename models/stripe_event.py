@@ -87,9 +87,11 @@ class StripeEvent(models.Model):
     def _store(self, provider, event, payload, source='webhook'):
         """Store a verified event, once.
 
-        A plain INSERT: where another transaction stores the same event, PostgreSQL waits for it,
-        and the violation proves that the event is stored. `ON CONFLICT DO NOTHING` would fail with
-        a serialization error instead, and Odoo would sleep before it tries again.
+        What is stored is looked up first: the unique index alone would wait for whoever processes
+        the same event, who may wait for Stripe. Where another transaction stores the same event at
+        that time, PostgreSQL waits for it, and the violation proves that the event is stored.
+        `ON CONFLICT DO NOTHING` would fail with a serialization error instead, and Odoo would sleep
+        before it tries again.
 
         :param payment.provider provider: The provider that the event was sent to.
         :param dict event: Stripe's event.
@@ -105,9 +107,12 @@ class StripeEvent(models.Model):
             INSERT INTO stripe_event (
                 event_id, type, provider_id, company_id, state, source, payload, occurred_at,
                 next_attempt_at, attempts, under_way, create_uid, create_date
-            ) VALUES (
-                %(event_id)s, %(type)s, %(provider_id)s, %(company_id)s, %(state)s, %(source)s,
-                %(payload)s, %(occurred_at)s, %(now)s, 0, FALSE, %(uid)s, %(now)s
+            )
+            SELECT %(event_id)s, %(type)s, %(provider_id)s, %(company_id)s, %(state)s, %(source)s,
+                   %(payload)s, %(occurred_at)s, %(now)s, 0, FALSE, %(uid)s, %(now)s
+             WHERE NOT EXISTS (
+                SELECT FROM stripe_event
+                 WHERE provider_id = %(provider_id)s AND event_id = %(event_id)s
             )
             """,
             event_id=event['id'],
@@ -124,9 +129,9 @@ class StripeEvent(models.Model):
         try:
             with self.env.cr.savepoint(flush=False):
                 self.env.cr.execute(query, log_exceptions=False)
+                return self.env.cr.rowcount == 1
         except psycopg2.errors.UniqueViolation:
             return False
-        return True
 
     @api.model
     def _raise_internal(self, provider, event_type, payload):

@@ -45,6 +45,26 @@ def test_same_event_again_and_again(site):
     assert_paid_once(site, invoice, session['id'])
 
 
+def test_same_event_while_it_is_processed(site):
+    """Catches an event, sent by two endpoints, say, that waits for whoever processes it."""
+    invoice = site.staff.create_invoice()
+    session = open_session(site.stripe, invoice.url)
+    site.stripe.pay(session['id'])
+    wait_paid(site, invoice)
+    wait_queue_empty(site)
+    (event_id,) = get_event_ids(site.stripe, session['id'])
+    with databases.cursor(site.runtime, site.database) as cr:
+        cr.execute("BEGIN")
+        cr.execute(
+            "UPDATE stripe_event SET write_date = write_date WHERE event_id = %s", [event_id]
+        )
+        attempts = site.stripe.deliveries.repeat(event_id, times=2, parallel=2)
+        cr.execute("ROLLBACK")
+    assert [attempt.status for attempt in attempts] == [200] * 2
+    assert max(attempt.seconds for attempt in attempts) < ANSWER_TIME
+    assert_paid_once(site, invoice, session['id'])
+
+
 def test_event_that_arrives_while_the_connection_is_written(site):
     """Catches a first event that waits for another writer, or confirms nothing because of it."""
     ensure_connected(site)
