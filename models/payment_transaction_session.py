@@ -11,7 +11,7 @@ from datetime import timedelta
 import stripe
 
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
+from odoo.exceptions import RedirectWarning, UserError, ValidationError
 from odoo.tools import SQL
 
 from odoo.addons.payment import utils as payment_utils
@@ -114,46 +114,65 @@ class PaymentTransaction(models.Model):
         :raise ValidationError: If the invoices cannot be paid now, or Stripe does not open it.
         """
         self.ensure_one()
-        invoices = self.invoice_ids
-        if invoices:
-            claims = self.env['stripe.checkout.claim'].sudo()._lock_for_invoices(invoices)
-            former = (claims.transaction_id - self).filtered(lambda tx: tx.state == 'draft')
-            payable = former._stripe_checkout_retire()
-            payable = payable and invoices._stripe_checkout_get_state() == 'payable'
-            if not payable or not invoices._stripe_checkout_may_pay(self.amount):
-                # What was settled instead stays settled although the form is refused.
-                self.env.cr.commit()  # pylint: disable=invalid-commit
-                raise ValidationError(
-                    self.env._("This cannot be paid now. Reload the page to see its state.")
-                )
-            claims.transaction_id = self
         try:
-            if invoices:
-                self.stripe_checkout_promise = self._stripe_checkout_prepare_promise(
-                    invoices, self.amount
-                )
-            self.stripe_checkout_session_expires_at = self._stripe_checkout_get_session_end()
-            # The intent is stored before Stripe is called.
-            self.env.cr.commit()  # pylint: disable=invalid-commit
-            if not self._stripe_checkout_request_session():
-                raise ValidationError(
-                    self.env._("This cannot be paid now. Reload the page to see its state.")
-                )
+            opened = self._stripe_checkout_claim_for_form() and (
+                self._stripe_checkout_request_session()
+            )
         except utils.InexactAmount:
             raise ValidationError(self.env._("Stripe cannot take exactly this amount.")) from None
+        except (UserError, RedirectWarning) as error:
+            # Accounting refuses a former session that was paid: it says why to staff.
+            self._stripe_checkout_warn_of_no_session(error)
+            opened = False
         except stripe.StripeError as error:
             # What Stripe says is for staff, and in English.
-            _logger.warning(
-                "No Checkout Session for transaction %s: %s",
-                self.reference,
-                utils.redact(str(error)),
-            )
+            self._stripe_checkout_warn_of_no_session(error)
             raise ValidationError(
                 self.env._(
                     "Online payment is not available right now. Nothing was charged. Try again in "
                     "a few minutes."
                 )
             ) from None
+        if not opened:
+            raise ValidationError(
+                self.env._("This cannot be paid now. Reload the page to see its state.")
+            )
+
+    def _stripe_checkout_warn_of_no_session(self, error):
+        _logger.warning(
+            "No Checkout Session for transaction %s: %s", self.reference, utils.redact(str(error))
+        )
+
+    def _stripe_checkout_claim_for_form(self):
+        """Take the claims of the invoices for a transaction of the payment form, and store it.
+
+        :return: Whether its session may be opened; False if the invoices cannot be paid now, or not
+                 by this amount.
+        :rtype: bool
+        :raise stripe.StripeError: If Stripe cannot be asked what became of a former session.
+        :raise UserError: If accounting refuses a former session that was paid.
+        """
+        invoices = self.invoice_ids
+        payable = True
+        if invoices:
+            claims = self.env['stripe.checkout.claim'].sudo()._lock_for_invoices(invoices)
+            former = (claims.transaction_id - self).filtered(lambda tx: tx.state == 'draft')
+            payable = (
+                former._stripe_checkout_retire()
+                and invoices._stripe_checkout_get_state() == 'payable'
+                and invoices._stripe_checkout_may_pay(self.amount)
+            )
+            if payable:
+                claims.transaction_id = self
+                self.stripe_checkout_promise = self._stripe_checkout_prepare_promise(
+                    invoices, self.amount
+                )
+        if payable:
+            self.stripe_checkout_session_expires_at = self._stripe_checkout_get_session_end()
+        # The intent is stored before Stripe is called; and what was settled instead stays settled
+        # although the form is refused.
+        self.env.cr.commit()  # pylint: disable=invalid-commit
+        return payable
 
     @api.model
     def _stripe_checkout_create_transaction(self, provider, invoices, amount, link):

@@ -83,26 +83,49 @@ class TestPaymentForm(StripeCheckoutCommon):
             self.assertEqual(session['amount_total'], amount * 100)
 
     @mute_logger('odoo.http')
+    def read_refusal(self, invoice):
+        """Submit the form, and return the one sentence that the client reads."""
+        answer = self.url_open(
+            f'/invoice/transaction/{invoice.id}',
+            data=json.dumps({'params': self.get_form_values(invoice)}),
+            headers={'Content-Type': 'application/json'},
+        ).json()
+        return answer['error']['data']['message']
+
     def test_what_stripe_says_is_for_staff(self):
         """The client reads what concerns a client, in one sentence; the rest is in the log."""
-        invoice = self.create_invoice(100)
+        untouched, visited = self.create_invoice(100), self.create_invoice(100)
+        self.open_link(visited)
         for detail in ("Connection aborted", "Invalid API Key"):
-            if detail == "Connection aborted":
-                self.stripe.faults.next(3, 'reset')
-            else:
-                self.provider.stripe_checkout_secret_key = 'sk_test_revoked'
-            with self.subTest(detail), self.assertLogs(SESSION) as log:
-                answer = self.url_open(
-                    f'/invoice/transaction/{invoice.id}',
-                    data=json.dumps({'params': self.get_form_values(invoice)}),
-                    headers={'Content-Type': 'application/json'},
-                ).json()
-                self.assertEqual(
-                    answer['error']['data']['message'],
-                    "Online payment is not available right now. Nothing was charged. Try again in "
-                    "a few minutes.",
-                )
-                self.assertIn(detail, str(log.output))
+            for invoice in (untouched, visited):
+                if detail == "Connection aborted":
+                    self.stripe.faults.next(3, 'reset')
+                else:
+                    self.provider.stripe_checkout_secret_key = 'sk_test_revoked'
+                with self.subTest(f"{detail} {invoice.name}"), self.assertLogs(SESSION) as log:
+                    self.assertEqual(
+                        self.read_refusal(invoice),
+                        "Online payment is not available right now. Nothing was charged. Try again "
+                        "in a few minutes.",
+                    )
+                    self.assertIn(detail, str(log.output))
+
+    def test_what_accounting_says_is_for_staff(self):
+        """Refused is a former session, which was paid: nobody reads that nothing was charged."""
+        invoice = self.create_invoice(100)
+        self.stripe.pay(self.open_link(invoice)['id'])
+        self.provider.journal_id.active = False
+        with self.assertLogs(SESSION) as log:
+            self.assertEqual(
+                self.read_refusal(invoice),
+                "This cannot be paid now. Reload the page to see its state.",
+            )
+        self.assertIn("journal", str(log.output))
+        self.assertEqual(len(self.get_sessions()), 1, "Nothing else can be paid")
+        self.provider.journal_id.active = True
+        self.deliver()
+        self.run_queue()
+        self.assert_booked(invoice, 100)
 
     def test_installment(self):
         term = self.env['account.payment.term'].create({
