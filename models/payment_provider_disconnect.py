@@ -2,14 +2,40 @@
 
 import stripe
 
-from odoo import models
+from odoo import api, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import format_datetime
 
+from ..const import PROVIDER_CODE
+
 
 class PaymentProvider(models.Model):
     _inherit = 'payment.provider'
+
+    @api.model
+    def _remove_provider(self, code, **kwargs):
+        """Override of `payment` to keep the addon while Stripe is connected.
+
+        What would be left at Stripe is a webhook that nobody answers, and pages on which clients
+        can go on paying what nobody books.
+
+        :raise UserError: If a provider of ours is connected.
+        """
+        if code == PROVIDER_CODE:
+            providers = self.search(self._get_provider_domain(code, **kwargs))
+            connected = providers.filtered(
+                lambda provider: provider._stripe_checkout_is_connected()
+            )
+            if connected:
+                raise UserError(
+                    self.env._(
+                        "Disconnect Stripe before you uninstall: %(companies)s. Clients could go on "
+                        "paying on pages that are open, and nobody would book it.",
+                        companies=', '.join(connected.company_id.mapped('name')),
+                    )
+                )
+        return super()._remove_provider(code, **kwargs)
 
     # === WHAT IS RUNNING === #
 

@@ -6,6 +6,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, tagged
 from odoo.tools import format_datetime, mute_logger
 
+from ..hooks import uninstall_hook
 from .common import StripeCheckoutCommon
 
 CONTROLLER = 'odoo.addons.payment_stripe_checkout.controllers.webhook'
@@ -286,6 +287,16 @@ class TestDisconnect(StripeCheckoutCommon):
             form.moment = 'now'
         form.record.action_disconnect()
         self.assert_disconnected()
+
+    def test_uninstalling_waits_for_it(self):
+        """Nobody would book what is paid on an open page of an addon that is gone."""
+        session = self.open_link(self.create_invoice(100))
+        with self.assertRaisesRegex(UserError, self.company.name):
+            uninstall_hook(self.env)
+        self.assertEqual(self.stripe.session(session['id'])['status'], 'open')
+        self.managed.action_stripe_checkout_disconnect()
+        uninstall_hook(self.env)
+        self.assertEqual(self.provider.code, 'none')
 
     def test_audit_trail(self):
         key = self.stripe.account.secret_key
