@@ -30,8 +30,8 @@ class PaymentProvider(models.Model):
             if connected:
                 raise UserError(
                     self.env._(
-                        "Disconnect Stripe before you uninstall: %(companies)s. Clients could go on "
-                        "paying on pages that are open, and nobody would book it.",
+                        "Disconnect Stripe before you uninstall: %(companies)s. Clients could go "
+                        "on paying on pages that are open, and nobody would book it.",
                         companies=', '.join(connected.company_id.mapped('name')),
                     )
                 )
