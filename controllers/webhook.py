@@ -64,6 +64,8 @@ class StripeWebhookController(http.Controller):
         """
         body = request.httprequest.get_data()
         header = request.httprequest.headers.get('Stripe-Signature', '')
+        if not header.isascii():  # The SDK raises what is no refusal of it.
+            header = ''
         for secret in provider_sudo._stripe_checkout_get_webhook_secrets():
             try:
                 event = stripe.Webhook.construct_event(body, header, secret).to_dict()

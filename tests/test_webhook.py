@@ -54,6 +54,7 @@ class TestWebhook(StripeCheckoutCommon):
         self.assert_refused(self.post())
         self.assert_refused(self.post('nonsense'))
         self.assert_refused(self.post(self.sign(timestamp=int(time.time()) - 3600)))
+        self.assert_refused(self.post(self.sign().replace('v1=', 'v1=é')))
         tampered = self.body.replace(b'cs_x', b'cs_y')
         self.assert_refused(self.post(self.sign(), body=tampered))
 
