@@ -4,7 +4,7 @@ import ipaddress
 import math
 import re
 from datetime import date, datetime, timezone
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 from . import const
 
@@ -47,8 +47,11 @@ def to_minor_units(amount, currency_name):
     factor, step = _minor_unit_rule(currency_name)
     # Floats carry noise (1111.1100000000001): six decimals are far below any currency's unit and
     # far above the noise, so that nothing but the noise is taken off.
-    minor = round(Decimal(amount), 6) * factor
-    if minor % step:
+    try:
+        minor = round(Decimal(amount), 6) * factor
+    except InvalidOperation:  # More digits than Decimal keeps: a browser can send any number.
+        minor = None
+    if minor is None or minor % step:
         raise InexactAmount(f"{amount} {currency_name} is not exact in Stripe's units")
     return int(minor)
 

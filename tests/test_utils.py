@@ -51,6 +51,7 @@ class TestAmounts(BaseCase):
             (100.5, 'ISK'),
             (100.5, 'UGX'),
             (1.234, 'KWD'),
+            (1e300, 'USD'),
         ]:
             with self.subTest(amount=amount, currency=currency):
                 with self.assertRaises(utils.InexactAmount):
