@@ -111,6 +111,16 @@ def parse_amount(text):
     return amount if math.isfinite(amount) else None
 
 
+def parse_session_id(text):
+    """Read the id of a Checkout Session that a browser sent.
+
+    :param str|None text: What stands in the address.
+    :return: The id; empty for what is none, such as a NUL, which PostgreSQL does not take.
+    :rtype: str
+    """
+    return text if text and text.isascii() and text.isprintable() else ''
+
+
 def parse_day(text):
     """Read a day that a browser sent.
 

@@ -218,7 +218,7 @@ class PayController(http.Controller):
         """
         transactions_sudo = request.env['payment.transaction'].sudo()  # For a stranger, maybe.
         transaction = transactions_sudo.search(
-            [('stripe_checkout_session_id', '=', session_id or '')], limit=1
+            [('stripe_checkout_session_id', '=', utils.parse_session_id(session_id))], limit=1
         )
         if transaction:
             self._settle(transaction)

@@ -4,6 +4,8 @@ import secrets
 from odoo import api, fields, models
 from odoo.fields import NO_ACCESS
 
+from .. import utils
+
 TOKEN_BYTES = 24  # 192 bits: nobody guesses one
 
 
@@ -229,7 +231,7 @@ class StripePaymentLink(models.Model):
         transactions_sudo = self.env['payment.transaction'].sudo()
         return transactions_sudo.search(
             [
-                ('stripe_checkout_session_id', '=', session_id or ''),
+                ('stripe_checkout_session_id', '=', utils.parse_session_id(session_id)),
                 ('stripe_checkout_link_id', '=', self.id),
             ],
             limit=1,

@@ -130,9 +130,12 @@ class TestPaymentLink(StripeCheckoutCommon):
         pages = {
             self.assert_state(path, 'unknown', 404).xpath('string(//main)')
             for path in ('/pay/x', f'/pay/{token[:-1]}', f'/pay/{"a" * 32}', '/pay/x/done',
-                         '/pay/x/cancelled', f'/pay/{token}/done?session_id=cs_guess')
+                         '/pay/x/cancelled', f'/pay/{token}/done?session_id=cs_guess',
+                         f'/pay/{token}/done?session_id=%00', '/pay/%00')
         }  # fmt: skip
         self.assertEqual(len(pages), 1)
+        response = self.visit('/payment/stripe_checkout/return?session_id=%00')
+        self.assertEqual(response.headers['Location'], '/payment/status')
         self.assertEqual(len(self.stripe.calls), 0)
 
     def test_link_scanners_open_nothing(self):
