@@ -4,6 +4,8 @@ import logging
 
 from . import utils
 
+STRIPE_LOGGER = 'stripe'
+
 _formatter = logging.Formatter()
 
 
@@ -29,7 +31,10 @@ class RedactingFilter(logging.Filter):
 
 
 def redact_logs(package):
-    """Have everything redacted that the modules of a package log.
+    """Have everything redacted that the modules of a package log, and Stripe's library.
+
+    At the level DEBUG the library logs whole answers, and the answer to a new webhook endpoint
+    bears its secret.
 
     A filter counts for the records of its own logger alone, not for those of the loggers below.
 
@@ -37,5 +42,5 @@ def redact_logs(package):
     :return: None
     """
     for name in list(logging.root.manager.loggerDict):
-        if name == package or name.startswith(f'{package}.'):
+        if name in (package, STRIPE_LOGGER) or name.startswith(f'{package}.'):
             logging.getLogger(name).addFilter(RedactingFilter())
