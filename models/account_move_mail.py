@@ -24,10 +24,10 @@ class AccountMove(models.Model):
         groups = super()._notify_get_recipients_groups(
             message, model_description, msg_vals=msg_vals
         )
+        # In sudo mode: whoever sends invoices reads no tokens. Whoever calls names any link.
+        links_sudo = self.sudo().stripe_payment_link_ids
         link_id = self.env.context.get('stripe_checkout_mailed_link')
-        if link_id:
-            # In sudo mode: whoever sends invoices reads no tokens.
-            link_sudo = self.env['stripe.payment.link'].sudo().browse(link_id)
+        if link_sudo := links_sudo.filtered(lambda link: link.id == link_id):
             url, title = link_sudo._get_url(), self.env._("Pay online")
             if link_sudo._stripe_checkout_is_test_mode():
                 # Not within the braces: what is read there is not exported for translation.

@@ -49,6 +49,19 @@ class TestInvoiceMail(StripeCheckoutCommon):
         self.assertEqual(self.follow(url).headers['Location'], response.headers['Location'])
         self.assertEqual(len(self.stripe.calls), 1, "A repeated click calls nobody")
 
+    def test_no_other_invoices_link_can_be_mailed(self):
+        """Whoever posts a message chooses its context, and reads what is mailed to them."""
+        other = self.create_invoice(50).sudo().stripe_payment_link_ids
+        invoice = self.create_invoice(100).with_user(self.biller)
+        invoice.with_context(stripe_checkout_mailed_link=other.id).message_post(
+            body="Hello",
+            message_type='comment',
+            subtype_xmlid='mail.mt_comment',
+            partner_ids=self.client.ids,
+        )
+        [letter] = self.read_mails()
+        self.assertNotIn(other._get_path(), letter.mail.body_html)
+
     def test_first_mail_hands_out_the_link_that_posting_made(self):
         invoice = self.create_invoice(100)
         link = invoice.sudo().stripe_payment_link_ids
