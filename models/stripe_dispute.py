@@ -1,5 +1,5 @@
 from odoo import api, fields, models
-from odoo.tools import SQL
+from odoo.tools import SQL, html_escape
 
 ACTIVITY_TYPE = 'payment_stripe_checkout.mail_activity_type_dispute'
 
@@ -208,7 +208,7 @@ class StripeDispute(models.Model):
             'note': self.env._(
                 "%(client)s disputes %(amount)s (%(reason)s) of %(invoices)s. Hand in your "
                 "evidence in the Stripe Dashboard in time; without it the money is lost.",
-                client=self.partner_id.display_name,
+                client=html_escape(self.partner_id.display_name),  # Clients choose it.
                 amount=self.currency_id.format(self.amount),
                 reason=self.reason,
                 invoices=', '.join(self.invoice_ids.mapped('name')),

@@ -61,6 +61,14 @@ class TestDisputes(StripeCheckoutCommon):
 
     # === STAGES === #
 
+    def test_name_of_the_client_brings_no_link_into_the_todo(self):
+        self.client.name = '<a href="https://example.com">Evidence</a>'
+        self.stripe.dispute(self.checkout['id'])
+        self.process()
+        note = self.get_todos(self.get_dispute()).note
+        self.assertIn('Evidence', note)
+        self.assertNotIn('<a', note)
+
     def test_opened_there_is_a_todo_with_stripes_day(self):
         made = self.stripe.dispute(self.checkout['id'])
         self.process()
