@@ -218,8 +218,10 @@ class StripeEvent(models.Model):
         """Open the invoices of the event.
 
         :rtype: dict
+        :raise AccessError: If the user does not see the event.
         """
         self.ensure_one()
+        self.check_access('read')
         return self.invoice_ids._get_records_action(name=self.env._("Invoices"))
 
     # === RETENTION === #

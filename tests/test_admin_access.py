@@ -143,6 +143,8 @@ class TestAdminAccess(StripeCheckoutCommon):
                     for method in methods:
                         self.assert_refused(model, method, [wizards[model]])
                 self.assert_refused('stripe.event', 'action_retry', event.ids)
+                if groups != 'account.group_account_invoice':  # Who sees them.
+                    self.assert_refused('stripe.event', 'action_open_invoices', event.ids)
                 self.assert_refused('payment.provider', 'read', self.provider.ids, ['name'])
                 self.assert_refused(
                     'payment.provider',
@@ -182,6 +184,7 @@ class TestAdminAccess(StripeCheckoutCommon):
         self.assert_refused('stripe.checkout.connect', 'action_switch', [wizard_id])
         self.assert_refused('stripe.event', 'action_retry', event.ids)
         self.assert_refused('stripe.event', 'read', event.ids, ['event_id'])
+        self.assert_refused('stripe.event', 'action_open_invoices', event.ids)
         self.assert_refused('payment.provider', 'read', self.provider.ids, ['name'])
         for name in sorted(SETTINGS_FIELDS):
             self.assert_refused('payment.provider', 'write', self.provider.ids, {name: False})
