@@ -11,6 +11,7 @@ from datetime import timedelta
 import stripe
 
 from odoo import fields, models
+from odoo.fields import Domain
 
 from .. import const, utils
 from ..const import HANDLED_EVENTS
@@ -142,16 +143,33 @@ class PaymentProvider(models.Model):
         :rtype: bool
         """
         subject = event['data']['object']
-        if self._stripe_checkout_is_ours(subject) or subject.get('object') == 'payout':
-            return True  # Payouts are of the whole balance, whoever has filled it.
-        # Refunds and disputes made at Stripe carry nothing of ours but the payment they are of.
+        if subject.get('object') == 'payout':
+            return True  # Of the whole balance, whoever has filled it.
+        return self._stripe_checkout_is_known(subject)
+
+    def _stripe_checkout_is_known(self, subject):
+        """Tell whether an object at Stripe is ours, or is or concerns a payment that is stored.
+
+        Refunds and disputes made at Stripe carry nothing of ours but the payment that they are of.
+        And what was under way when the database was backed up names another database once it is
+        restored: Odoo calls it a copy unless told otherwise.
+
+        :param dict|None subject: Stripe's object, a PaymentIntent in it not expanded.
+        :rtype: bool
+        """
+        if not subject:
+            return False
+        if self._stripe_checkout_is_ours(subject):
+            return True
+        ids = [name for name in (subject.get('id'), subject.get('payment_intent')) if name]
         transactions_sudo = self.env['payment.transaction'].sudo()
-        return bool(subject.get('payment_intent')) and bool(
+        return bool(
             transactions_sudo.search_count(
-                [
-                    ('provider_id', '=', self.id),
-                    ('stripe_checkout_payment_intent', '=', subject['payment_intent']),
-                ],
+                Domain('provider_id', '=', self.id)
+                & (
+                    Domain('stripe_checkout_session_id', 'in', ids)
+                    | Domain('stripe_checkout_payment_intent', 'in', ids)
+                ),
                 limit=1,
             )
         )

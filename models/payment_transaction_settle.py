@@ -91,11 +91,14 @@ class PaymentTransaction(models.Model):
 
     @api.model
     def _stripe_checkout_is_ours(self, provider, facts):
-        """Tell whether a session was made by this database for this provider.
+        """Tell whether a session was made by this database for this provider, or is stored in it.
 
         Other systems may use the same Stripe account; their sessions are none of our business.
         """
-        return provider._stripe_checkout_is_ours({'metadata': facts.metadata})
+        return provider._stripe_checkout_is_known({
+            'id': facts.session_id,
+            'metadata': facts.metadata,
+        })
 
     @staticmethod
     def _stripe_checkout_prefer(one, other):

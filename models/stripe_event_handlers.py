@@ -144,7 +144,7 @@ class StripeEvent(models.Model):
         Transaction = self.env['payment.transaction'].sudo()
         for refund_id, events in self.grouped(lambda event: event.payload['id']).items():
             refund = refunds.retrieve(refund_id, {'expand': ['payment_intent']}).to_dict()
-            if not provider._stripe_checkout_is_ours(refund.get('payment_intent')):
+            if not provider._stripe_checkout_is_known(refund.get('payment_intent')):
                 events.state = 'ignored'  # The refund of somebody else's payment.
                 continue
             tx = Transaction._stripe_checkout_settle_refunds(
@@ -161,7 +161,7 @@ class StripeEvent(models.Model):
         disputes = provider._stripe_checkout_get_client().v1.disputes
         for dispute_id, events in self.grouped(lambda event: event.payload['id']).items():
             dispute = disputes.retrieve(dispute_id, {'expand': ['payment_intent']}).to_dict()
-            if not provider._stripe_checkout_is_ours(dispute.get('payment_intent')):
+            if not provider._stripe_checkout_is_known(dispute.get('payment_intent')):
                 events.state = 'ignored'  # The dispute of somebody else's payment.
                 continue
             disputes_sudo = self.env['stripe.dispute'].sudo()

@@ -49,6 +49,7 @@ from . import (
     test_refunds,
     test_reminder_days,
     test_reminders,
+    test_restored,
     test_session_facts,
     test_settle,
     test_settlement_days,
