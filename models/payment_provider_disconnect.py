@@ -254,7 +254,7 @@ class PaymentProvider(models.Model):
         return left
 
     def _stripe_checkout_describe_left(self, endpoint_ids):
-        """Say which webhook endpoints somebody has to delete by hand.
+        """Say which webhook endpoints stay at Stripe, and whether somebody has to delete them.
 
         :param list[str] endpoint_ids: Their ids.
         :return: The message in a list, which is empty where there is none.
@@ -262,6 +262,15 @@ class PaymentProvider(models.Model):
         """
         if not endpoint_ids:
             return []
+        if not self._stripe_checkout_is_endpoint_ours():
+            return [
+                self.env._(
+                    "The webhook endpoint %(endpoints)s stays at Stripe: it was registered by the "
+                    "database of which this one is a copy. Delete it in the Stripe Dashboard if "
+                    "that one is no longer used.",
+                    endpoints=', '.join(endpoint_ids),
+                )
+            ]
         return [
             self.env._(
                 "Stripe does not accept the key any more, so the webhook endpoint stays there. "

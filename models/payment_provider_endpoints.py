@@ -21,6 +21,9 @@ ENDPOINT_LIMIT = 16  # for each account and mode, https://docs.stripe.com/webhoo
 class PaymentProvider(models.Model):
     _inherit = 'payment.provider'
 
+    stripe_checkout_endpoint_database = fields.Char(
+        help="The database that registered the webhook endpoint.", readonly=True, copy=False
+    )
     # What Stripe said of the endpoint when it was made or last checked.
     stripe_checkout_endpoint_url = fields.Char(string="Endpoint Address", readonly=True, copy=False)
     stripe_checkout_enabled_events = fields.Text(
@@ -82,7 +85,7 @@ class PaymentProvider(models.Model):
         :raise stripe.StripeError: If Stripe refuses.
         """
         endpoints = client.v1.webhook_endpoints
-        current = self.stripe_checkout_endpoint_id
+        current = self._stripe_checkout_is_endpoint_ours() and self.stripe_checkout_endpoint_id
         try:
             return endpoints.create(parameters).to_dict()
         except stripe.InvalidRequestError as error:
@@ -150,16 +153,33 @@ class PaymentProvider(models.Model):
 
         :rtype: list[str]
         """
+        if not self._stripe_checkout_is_endpoint_ours():
+            return []
         ids = (self.stripe_checkout_endpoint_id, self.stripe_checkout_former_endpoint_id)
         return [endpoint_id for endpoint_id in ids if endpoint_id]
+
+    def _stripe_checkout_is_endpoint_ours(self):
+        """Tell whether this database registered the endpoint that it knows.
+
+        Not in a copy of the database: there it is the original's, who goes on using it.
+
+        :rtype: bool
+        """
+        known = self.stripe_checkout_endpoint_database
+        database_uuid = self.env['ir.config_parameter'].sudo().get_param('database.uuid')
+        return not known or known == database_uuid
 
     def _stripe_checkout_delete_endpoints(self):
         """Delete our endpoints at Stripe, now.
 
-        :return: The ids of those that the key may not delete, or no longer.
+        :return: The ids of those that the key may not delete, or no longer; that of the original in
+                 a copy of its database.
         :rtype: list[str]
         :raise UserError: If Stripe cannot be asked.
         """
+        current = self.stripe_checkout_endpoint_id
+        if current and not self._stripe_checkout_is_endpoint_ours():
+            return [current]
         client = self._stripe_checkout_get_client()
         left = []
         for endpoint_id in self._stripe_checkout_get_endpoint_ids():
@@ -226,6 +246,8 @@ class PaymentProvider(models.Model):
         """
         former = self.stripe_checkout_former_endpoint_id
         if not former or not self.stripe_checkout_confirmed_at:
+            return
+        if not self._stripe_checkout_is_endpoint_ours():
             return
         try:
             self._stripe_checkout_get_client().v1.webhook_endpoints.delete(former)

@@ -111,8 +111,10 @@ class PaymentProvider(models.Model):
                 'stripe_checkout_refused_address': endpoint['base_url'],
                 **self._stripe_checkout_prepare_health('refused', endpoint['error']),
             }
+        database_uuid = self.env['ir.config_parameter'].sudo().get_param('database.uuid')
         values = {
             'stripe_checkout_endpoint_id': endpoint['id'],
+            'stripe_checkout_endpoint_database': database_uuid,
             'stripe_checkout_webhook_secret': endpoint['secret'],
             'stripe_checkout_registered_at': fields.Datetime.now(),
             'stripe_checkout_confirmed_at': False,
@@ -125,7 +127,9 @@ class PaymentProvider(models.Model):
         if current == endpoint['id']:
             return values  # Mended in place.
         former = self.stripe_checkout_former_endpoint_id
-        if former and not self.stripe_checkout_confirmed_at:
+        if not self._stripe_checkout_is_endpoint_ours():
+            values['stripe_checkout_former_endpoint_id'] = False
+        elif former and not self.stripe_checkout_confirmed_at:
             self._stripe_checkout_delete_endpoint_after_commit(current, secret_key)
         elif current:
             if former:

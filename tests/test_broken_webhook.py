@@ -224,6 +224,26 @@ class TestBrokenWebhook(HealthCommon):
         self.assert_mended(invoice)
         self.assertTrue(link._get_url().startswith(self.base_url()))
 
+    def test_copy_leaves_the_endpoint_of_the_original_alone(self):
+        """A copy that nobody has neutralized is put right, by Retry or by disconnecting it."""
+        parameters = self.env['ir.config_parameter'].sudo()
+        self.provider.stripe_checkout_base_url = 'https://original.example.com'
+        self.update_endpoint(url=self.provider._stripe_checkout_get_webhook_url())
+        parameters.set_param('database.uuid', 'copy')
+        self.check()
+        self.assert_health('warning', 'moved', self.base_url())
+        self.managed.action_stripe_checkout_retry_webhook()
+        self.deliver_through_current()
+        self.check()
+        self.assert_health('confirmed')
+        own = self.provider.stripe_checkout_endpoint_id
+        listed = self.client_api.v1.webhook_endpoints.list
+        self.assertEqual({e.id for e in listed().data}, {own, self.endpoint_id})
+        parameters.set_param('database.uuid', 'copy of the copy')
+        notification = self.managed.action_stripe_checkout_disconnect(now=True)
+        self.assertIn(f"The webhook endpoint {own} stays", notification['params']['message'])
+        self.assertEqual({e.id for e in listed().data}, {own, self.endpoint_id})
+
     def test_key_rotated(self):
         invoice = self.pay_while_broken()
         self.set_account(secret_key='sk_test_rotated')
