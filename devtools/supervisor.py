@@ -47,6 +47,8 @@ def supervise(python, module, arguments, facts):
         environment |= {
             VARIABLE: str(folder),
             "PYTHONPATH": str(folder / "lib"),
+            # A proxy of the person's must not see calls to this machine.
+            **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost"),
             "PYTHONPYCACHEPREFIX": str(Path(facts["cache"]) / "bytecode"),
         }
         environment.pop("PYTHONHOME", None)
