@@ -160,7 +160,8 @@ class PaymentProvider(models.Model):
             ),
             'signature': self.env._(
                 "Events arrive with a signature that is not known here, as after the signing "
-                "secret was rolled at Stripe."
+                "secret was rolled at Stripe, or that is too old, as where the clock of this "
+                "server is minutes ahead: set it right first."
             )
             + f' {retry} {later}',
             'undelivered': self.env._(

@@ -1,4 +1,5 @@
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
 from freezegun import freeze_time
 
@@ -150,6 +151,18 @@ class TestBrokenWebhook(HealthCommon):
         self.check(minutes=10)
         self.assert_health('warning', 'signature', "signature")
         self.assertEqual(self.managed.stripe_checkout_refused_count, len(refused))
+        self.assert_mended(invoice)
+
+    @mute_logger(CONTROLLER)
+    def test_clock_of_the_server_is_ahead(self):
+        invoice = self.pay_while_broken()
+        too_old = int(datetime.now().timestamp()) - 600
+        for delivery in self.stripe.deliveries.pop_all():
+            headers = delivery.signed(timestamp=too_old)
+            answer = self.url_open(urlsplit(delivery.url).path, data=delivery.body, headers=headers)
+            self.assertEqual(answer.status_code, 400)
+        self.check(minutes=10)
+        self.assert_health('warning', 'signature', "clock")
         self.assert_mended(invoice)
 
     # === IN AN ACCOUNT THAT HAS NO ROOM === #
