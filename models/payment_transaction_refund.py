@@ -4,6 +4,8 @@ import logging
 from datetime import timedelta
 
 import stripe
+from psycopg2 import IntegrityError
+from psycopg2.extensions import TransactionRollbackError
 
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
@@ -18,6 +20,8 @@ _logger = logging.getLogger(__name__)
 
 # Stripe forgets idempotency keys after 24 hours: https://docs.stripe.com/api/idempotent_requests
 REPEATABLE = timedelta(hours=23)
+# How often Stripe's answer is booked again where its event is being booked at that time.
+BOOKING_ATTEMPTS = 5
 
 
 class PaymentTransaction(models.Model):
@@ -41,12 +45,53 @@ class PaymentTransaction(models.Model):
         :raise ValidationError: If Stripe refuses; with what can still be refunded.
         """
         if self.provider_code != PROVIDER_CODE:
-            return super()._send_refund_request()
+            super()._send_refund_request()
+            return
         self.ensure_one()
         self._stripe_checkout_check_refundable()
         # The intent is stored before Stripe is called.
         self.env.cr.commit()  # pylint: disable=invalid-commit
-        return self._stripe_checkout_request_refund()
+        facts, message = None, None
+        try:
+            facts = self._stripe_checkout_request_refund()
+        except stripe.StripeError as error:
+            message = self.provider_id._stripe_checkout_describe_error(error)
+        self._stripe_checkout_keep_answer(facts, message)
+
+    def _stripe_checkout_keep_answer(self, facts, message):
+        """Keep what Stripe answered, whatever hinders that.
+
+        The money may have left, so nothing is raised any more: Odoo would run the request again
+        from its beginning, which would ask Stripe for one more refund under another key. What is
+        not booked here is booked by the refund's event, or by the sweep.
+
+        :param RefundFacts|None facts: The facts of the refund; None if nobody knows what was done.
+        :param str|None message: Why nobody knows.
+        """
+        for _attempt in range(BOOKING_ATTEMPTS):
+            # A snapshot from before the call would miss what the event has booked meanwhile.
+            self.env.cr.commit()  # pylint: disable=invalid-commit
+            try:
+                if facts:
+                    self._stripe_checkout_settle_refunds(self.provider_id, [facts])
+                else:
+                    self._stripe_checkout_await_answer(message)
+                self.env.cr.commit()  # pylint: disable=invalid-commit
+                return
+            except (TransactionRollbackError, IntegrityError):
+                self.env.cr.rollback()  # Its event is booked right now.
+            except Exception:
+                self.env.cr.rollback()
+                _logger.exception("The refund %s is made, but not booked yet", self.reference)
+                return
+
+    def _stripe_checkout_await_answer(self, message):
+        """Have the sweep ask what became of the refund, and repeat the same call.
+
+        :param str message: Why nobody knows.
+        """
+        if self.state == 'draft':
+            self._set_pending(state_message=message)
 
     def _stripe_checkout_check_refundable(self):
         """Refuse to refund more than is left.
@@ -88,9 +133,12 @@ class PaymentTransaction(models.Model):
         return max(0.0, self.currency_id.round(left))
 
     def _stripe_checkout_request_refund(self):
-        """Ask Stripe for the refund of the transaction, and book what it answers.
+        """Ask Stripe for the refund of the transaction.
 
+        :return: The facts of the refund that Stripe has made.
+        :rtype: RefundFacts
         :raise ValidationError: If Stripe refuses.
+        :raise stripe.StripeError: If nobody knows what was done.
         """
         self.ensure_one()
         source = self.source_transaction_id
@@ -110,16 +158,13 @@ class PaymentTransaction(models.Model):
                 {'idempotency_key': payment_utils.generate_idempotency_key(self, 'refund')},
             ).to_dict()
         except stripe.StripeError as error:
-            message = self.provider_id._stripe_checkout_describe_error(error)
             # An error of Stripe's own may come after the money has left:
             # https://docs.stripe.com/error-low-level#idempotency
             is_indefinite = (error.http_status or 0) >= 500
-            if not is_indefinite and not self._stripe_checkout_is_call_open(error):
-                raise ValidationError(message) from None
-            # Nobody knows what was done: the sweep asks, and repeats the same call.
-            self._set_pending(state_message=message)
-            return
-        self._stripe_checkout_settle_refunds(self.provider_id, [refund_facts.from_refund(refund)])
+            if is_indefinite or self._stripe_checkout_is_call_open(error):
+                raise
+            raise ValidationError(self.provider_id._stripe_checkout_describe_error(error)) from None
+        return refund_facts.from_refund(refund)
 
     def _stripe_checkout_sweep_refund(self):
         """Find out what became of a refund that nobody saw the answer of.
@@ -137,9 +182,15 @@ class PaymentTransaction(models.Model):
             )
         elif self.create_date > fields.Datetime.now() - REPEATABLE:
             try:
-                self._stripe_checkout_request_refund()
+                facts = self._stripe_checkout_request_refund()
             except ValidationError as error:
                 self._set_error(str(error))
+            except stripe.StripeError as error:
+                self._stripe_checkout_await_answer(
+                    self.provider_id._stripe_checkout_describe_error(error)
+                )
+            else:
+                self._stripe_checkout_settle_refunds(self.provider_id, [facts])
         else:
             self._set_error(self.env._("Stripe knows nothing of this refund."))
 

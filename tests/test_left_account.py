@@ -99,7 +99,8 @@ class TestLeftAccount(StripeCheckoutCommon):
         invoice, _session = self.pay()
         self.stripe.account.refund_status = 'requires_action'
         refund = invoice.transaction_ids._create_child_transaction(40, is_refund=True)
-        refund._stripe_checkout_request_refund()
+        facts = refund._stripe_checkout_request_refund()
+        refund._stripe_checkout_settle_refunds(self.provider, [facts])
         self.assertEqual(refund.state, 'pending')
         return refund
 

@@ -10,6 +10,7 @@ from odoo.tools import mute_logger
 from .common import StripeCheckoutCommon
 
 QUEUE = 'odoo.addons.payment_stripe_checkout.models.stripe_event_queue'
+REFUND = 'odoo.addons.payment_stripe_checkout.models.payment_transaction_refund'
 
 
 @tagged('post_install', '-at_install')
@@ -147,6 +148,22 @@ class TestRefunds(StripeCheckoutCommon):
                 self.assertEqual(refund.state, 'done' if is_made else 'error')
                 self.assert_refunded(40)
                 self.assertEqual(len(self.stripe.account.store.newest_first('refund')), 1)
+
+    @mute_logger('odoo.sql_db')
+    def test_conflict_after_stripes_answer_does_not_refund_again(self):
+        """Catches a request that Odoo runs again, or staff, although Stripe has refunded."""
+        for amount, code in ((10, '40001'), (15, '23505'), (20, '57014')):
+            with self.subTest(code=code):
+                self.refuse_in_database(code, 'INSERT ON account_payment')
+                with mute_logger(REFUND):
+                    self.refund_in_odoo(amount)
+                self.accept_in_database()
+        refunds = self.stripe.account.store.newest_first('refund')
+        self.assertEqual([refund['amount'] for refund in refunds], [2000, 1500, 1000])
+        self.assertEqual(self.payment.amount_available_for_refund, 55)
+        self.assertFalse(self.get_refunds())
+        self.process()
+        self.assert_refunded(10, 15, 20)
 
     # === FROM THE DASHBOARD === #
 
