@@ -9,7 +9,6 @@ from psycopg2.extensions import TransactionRollbackError
 
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
-from odoo.tools import SQL
 
 from odoo.addons.payment import utils as payment_utils
 
@@ -252,7 +251,7 @@ class PaymentTransaction(models.Model):
     def _stripe_checkout_match_refund(self, provider, facts):
         """Find the transaction of a refund, made here for one that was made at Stripe.
 
-        The row of the payment is held meanwhile: refunds of one payment come one after the other.
+        Refunds of one payment come one after the other: whoever waits for another starts again.
 
         :return: The transaction, empty for the refund of a foreign payment.
         :rtype: payment.transaction
@@ -263,9 +262,7 @@ class PaymentTransaction(models.Model):
         ])
         if not source or not source.payment_id:
             return self.browse()
-        self.env.cr.execute(
-            SQL("SELECT id FROM payment_transaction WHERE id = %s FOR UPDATE", source.id)
-        )
+        source._stripe_checkout_take_turn()
         refunds = source.child_transaction_ids.filtered(lambda tx: tx.operation == 'refund')
         known = refunds.filtered(
             lambda tx: (

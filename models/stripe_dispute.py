@@ -1,5 +1,5 @@
 from odoo import api, fields, models
-from odoo.tools import SQL, html_escape
+from odoo.tools import html_escape
 
 ACTIVITY_TYPE = 'payment_stripe_checkout.mail_activity_type_dispute'
 
@@ -75,9 +75,7 @@ class StripeDispute(models.Model):
         ])
         if not transaction or not transaction.payment_id:
             return self.browse()
-        self.env.cr.execute(
-            SQL("SELECT id FROM payment_transaction WHERE id = %s FOR UPDATE", transaction.id)
-        )
+        transaction._stripe_checkout_take_turn()
         values = {
             'status': facts.status,
             'reason': facts.reason.replace('_', ' '),

@@ -46,6 +46,36 @@ def test_success_pages_and_webhook_at_once(site):
     assert (event['state'], event['error']) == ('done', None)
 
 
+@pytest.mark.parametrize('happens', ['refund', 'dispute'])
+def test_two_events_about_one_payment_at_once(site, other_host, happens):
+    """Catches an event that fails because another about the same refund or dispute was faster.
+
+    Both workers have begun before the first one goes on.
+    """
+    invoice = site.staff.create_invoice()
+    session = open_session(site.stripe, invoice.url)
+    site.stripe.pay(session['id'])
+    wait_paid(site, invoice)
+    wait_queue_empty(site)
+    site.stripe.deliveries.hold()
+    site.stripe.deliveries.duplicate_events()
+    getattr(site.stripe, happens)(session['id'])
+    event_ids = [
+        delivery.event['id']
+        for delivery in site.stripe.deliveries.held
+        if delivery.event['type'].endswith(f'{happens}.created')
+    ]
+    assert len(event_ids) == 2
+    with _hold_transaction(site, session):
+        for waiting, event_id in enumerate(event_ids, start=1):
+            site.stripe.deliveries.release([event_id])
+            _wake_all_workers(site)
+            wait_until(lambda waiting=waiting: site.count_waiting() >= waiting, "a worker waits")
+    wait_queue_empty(site)
+    events = site.query("SELECT state, error FROM stripe_event WHERE event_id = ANY(%s)", event_ids)
+    assert events == [{'state': 'done', 'error': None}] * 2
+
+
 def test_two_hosts_at_once(site, other_host):
     """Catches two callers of the settle function who both find that nothing is booked yet.
 
@@ -99,3 +129,17 @@ def _hold_transaction(site, session):
         "SELECT id FROM payment_transaction WHERE stripe_checkout_session_id = %s FOR UPDATE",
         session['id'],
     )
+
+
+def _wake_all_workers(site):
+    """Have as many workers of the queue run as there are."""
+    site.execute(
+        """
+        INSERT INTO ir_cron_trigger (cron_id, call_at)
+             SELECT res_id, (now() - interval '1 second') AT TIME ZONE 'UTC'
+               FROM ir_model_data
+              WHERE module = 'payment_stripe_checkout' AND model = 'ir.cron' AND name LIKE %s
+        """,
+        'ir_cron_process_events%',
+    )
+    site.wake_scheduler()
