@@ -2,6 +2,7 @@ import logging
 
 import psycopg2
 import stripe
+from psycopg2.extensions import TransactionRollbackError
 from werkzeug.urls import url_encode
 
 from odoo import http
@@ -231,16 +232,11 @@ class PayController(http.Controller):
         """
         if transaction.payment_id and transaction.stripe_checkout_method:
             return  # Nothing is left to be learned: an event alone does not tell the method.
-        provider_sudo = transaction.provider_id
         try:
-            session = provider_sudo._stripe_checkout_retrieve_session(
+            session = transaction.provider_id._stripe_checkout_retrieve_session(
                 transaction.stripe_checkout_session_id
             )
-            # A snapshot from before the call would miss what the webhook settled meanwhile, and
-            # Odoo would have to run the request again.
-            request.env.cr.commit()  # pylint: disable=invalid-commit
-            facts = session_facts.from_session(session)
-            transaction._stripe_checkout_settle(provider_sudo, [facts])
+            self._settle_facts(transaction, session_facts.from_session(session))
         except REFUSALS as error:
             # The webhook or the sweep settles it; the page says what is known so far.
             request.env.cr.rollback()
@@ -249,6 +245,28 @@ class PayController(http.Controller):
                 transaction.reference,
                 utils.redact(str(error)),
             )
+
+    def _settle_facts(self, transaction, facts):
+        """Settle what Stripe says, looking again at once where somebody else was faster.
+
+        Odoo's own retrying would sleep for seconds, and ask Stripe again.
+
+        :param payment.transaction transaction: The transaction of the session.
+        :param SessionFacts facts: The facts, as Stripe has just stated them.
+        """
+        cr = request.env.cr
+        for _look in range(VISIT_LOOKS):
+            # A snapshot from before the call would miss what the webhook settled meanwhile.
+            cr.commit()  # pylint: disable=invalid-commit
+            try:
+                # What is booked lacks the method at most: nobody waits for that, least of all for
+                # whoever writes the confirmation.
+                if not transaction.payment_id or transaction.try_lock_for_update():
+                    transaction._stripe_checkout_settle(transaction.provider_id, [facts])
+                cr.commit()  # pylint: disable=invalid-commit
+                return
+            except TransactionRollbackError:
+                cr.rollback()
 
     # === HELPERS === #
 

@@ -19,6 +19,9 @@ _logger = logging.getLogger(__name__)
 MAILS_LIMIT = 100  # in one run
 # A confirmation waits as long for the payment method, if Stripe cannot be asked at once.
 METHOD_PATIENCE = timedelta(minutes=5)
+METHOD_PAUSE = timedelta(minutes=1)
+# How long a mail waits where somebody else writes the transaction, such as the success page.
+CONFLICT_PAUSE = timedelta(seconds=5)
 
 
 class PaymentTransaction(models.Model):
@@ -71,12 +74,17 @@ class PaymentTransaction(models.Model):
         """
         if self:
             self.write({'stripe_checkout_mail': kind, 'stripe_checkout_mail_state': 'to_send'})
-            # Without it no mail is sent, but what was captured is booked all the same.
-            cron = self.env.ref(
-                'payment_stripe_checkout.ir_cron_send_mails', raise_if_not_found=False
-            )
-            if cron:
-                cron.sudo()._trigger()
+            self._stripe_checkout_wake_mails()
+
+    @api.model
+    def _stripe_checkout_wake_mails(self, pause=None):
+        """Have the mails written that are due.
+
+        :param timedelta|None pause: How long to wait; None for as soon as this is committed.
+        """
+        cron = self.env.ref('payment_stripe_checkout.ir_cron_send_mails', raise_if_not_found=False)
+        if cron:  # Without it no mail is sent, but what was captured is booked all the same.
+            cron.sudo()._trigger(at=pause and fields.Datetime.now() + pause)
 
     # === SENDING === #
 
@@ -90,8 +98,10 @@ class PaymentTransaction(models.Model):
         for number, tx in enumerate(transactions, start=1):
             try:
                 tx._stripe_checkout_send_mail()
+                self.env.flush_all()
             except TransactionRollbackError:
-                self.env.cr.rollback()  # Somebody else writes it right now; the next run sends.
+                self.env.cr.rollback()  # Somebody else writes it right now.
+                self._stripe_checkout_wake_mails(CONFLICT_PAUSE)
             except Exception as error:
                 self.env.cr.rollback()
                 _logger.exception(
@@ -110,11 +120,16 @@ class PaymentTransaction(models.Model):
         :raise Exception: Whatever a template can raise that staff have changed.
         """
         self.ensure_one()
-        if not self.try_lock_for_update() or self.stripe_checkout_mail_state != 'to_send':
+        if self.stripe_checkout_mail_state != 'to_send':
             return
-        if self.stripe_checkout_mail == 'confirmation':
-            if not self._stripe_checkout_know_method():
-                return
+        is_confirmation = self.stripe_checkout_mail == 'confirmation'
+        # Before the row is held: nobody waits for Stripe's answer with us.
+        if is_confirmation and not self._stripe_checkout_know_method():
+            return
+        if not self.try_lock_for_update():
+            self._stripe_checkout_wake_mails(CONFLICT_PAUSE)
+            return
+        if is_confirmation:
             mail = self._stripe_checkout_mail_confirmation()
         else:
             mail = self._stripe_checkout_mail_retry()
@@ -142,11 +157,12 @@ class PaymentTransaction(models.Model):
             )
             if self.payment_id.create_date + METHOD_PATIENCE < fields.Datetime.now():
                 return True
-            self.env.ref('payment_stripe_checkout.ir_cron_send_mails')._trigger(
-                at=fields.Datetime.now() + timedelta(minutes=1)
-            )
+            self._stripe_checkout_wake_mails(METHOD_PAUSE)
             return False
-        self.stripe_checkout_method = session_facts.from_session(session).method
+        # In a snapshot from before the call, what the balance has told meanwhile would be missing.
+        self.env.cr.commit()  # pylint: disable=invalid-commit
+        if not self.stripe_checkout_method:
+            self.stripe_checkout_method = session_facts.from_session(session).method
         return True
 
     def _stripe_checkout_mail_confirmation(self):

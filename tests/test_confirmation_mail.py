@@ -61,7 +61,9 @@ class TestConfirmationMail(StripeCheckoutCommon):
 
     def test_receipt_is_attached_where_a_pdf_can_be_made(self):
         invoice = self.create_invoice(100)
-        self.pay(invoice)
+        session = self.pay(invoice)
+        # The success page learns the method, which is then not asked for here.
+        self.url_open(f'/payment/stripe_checkout/return?session_id={session["id"]}')
         printed = []
 
         def run_wkhtmltopdf(_reports, bodies, **_kwargs):
@@ -190,6 +192,24 @@ class TestConfirmationMail(StripeCheckoutCommon):
         self.send_mails()
         self.assertEqual(invoice.transaction_ids.stripe_checkout_mail_state, 'error')
         self.assertIn("could not be written", invoice.activity_ids.summary)
+
+    @mute_logger('odoo.sql_db')
+    def test_sent_soon_where_another_transaction_was_faster(self):
+        """Catches a mail that waits for the next regular run, an hour later."""
+        invoice = self.create_invoice(100)
+        self.pay(invoice)
+        triggers = self.env['ir.cron.trigger'].sudo()
+        triggers.search([]).unlink()
+        self.refuse_in_database('40001', 'UPDATE ON payment_transaction')
+        self.send_mails()
+        self.accept_in_database()
+        self.assertEqual(self.read_mails(), [])
+        [trigger] = triggers.search([
+            ('cron_id', '=', self.env.ref('payment_stripe_checkout.ir_cron_send_mails').id)
+        ])
+        self.assertLess(trigger.call_at, datetime.now() + timedelta(minutes=1))
+        self.send_mails()
+        self.assertEqual(len(self.read_mails()), 1)
 
     def test_staff_may_change_the_template(self):
         template = self.env.ref('payment_stripe_checkout.mail_template_confirmation')

@@ -20,6 +20,7 @@ from .waiting import wait_until
 pytest_plugins = [f'{__package__}.fixtures']
 
 PAGES = 8
+WITHOUT_WAITING = 5.0  # seconds
 
 
 @pytest.fixture(scope='module')
@@ -44,6 +45,42 @@ def test_success_pages_and_webhook_at_once(site):
     assert_paid_once(site, invoice, session['id'])
     (event,) = get_events(site, session['id'])
     assert (event['state'], event['error']) == ('done', None)
+
+
+def test_success_page_of_what_is_booked_waits_for_nobody(site):
+    """Catches a client who waits for whoever holds the payment, such as to mail the receipt."""
+    invoice = site.staff.create_invoice()
+    session = open_session(site.stripe, invoice.url)
+    site.stripe.pay(session['id'])
+    wait_paid(site, invoice)
+    wait_until(lambda: _get_mail_state(site, session) == 'sent', "the payment is confirmed")
+    site.execute(
+        """
+        UPDATE payment_transaction SET stripe_checkout_method = NULL
+         WHERE stripe_checkout_session_id = %s
+        """,
+        session['id'],
+    )
+    with ThreadPoolExecutor(1) as pool, _hold_transaction(site, session):
+        page = pool.submit(get, get_success_url(session))
+        assert read_state(page.result(timeout=WITHOUT_WAITING)) == 'done'
+
+
+def test_mail_does_not_hold_the_payment_while_stripe_is_asked(site):
+    """Catches a success page, refund or dispute that waits for Stripe's answer to somebody else."""
+    invoice = site.staff.create_invoice()
+    session = open_session(site.stripe, invoice.url)
+    path = f"/v1/checkout/sessions/{session['id']}"
+    site.stripe.faults.next(1, 'slow', path=path, method='GET', seconds=5)
+    site.stripe.pay(session['id'])
+    wait_until(lambda: site.stripe.calls.matching('GET', path), "Stripe is asked for the method")
+    assert _get_mail_state(site, session) == 'to_send'
+    with _hold_transaction(site, session):
+        pass
+    (call,) = site.stripe.calls.matching('GET', path)
+    assert not call.status, "Stripe has not answered yet"
+    wait_until(lambda: _get_mail_state(site, session) == 'sent', "the payment is confirmed")
+    assert_paid_once(site, invoice, session['id'])
 
 
 @pytest.mark.parametrize('happens', ['refund', 'dispute'])
@@ -129,6 +166,18 @@ def _hold_transaction(site, session):
         "SELECT id FROM payment_transaction WHERE stripe_checkout_session_id = %s FOR UPDATE",
         session['id'],
     )
+
+
+def _get_mail_state(site, session):
+    """Return the state of the mail that confirms the payment of a session."""
+    (row,) = site.query(
+        """
+        SELECT stripe_checkout_mail_state AS state FROM payment_transaction
+         WHERE stripe_checkout_session_id = %s
+        """,
+        session['id'],
+    )
+    return row['state']
 
 
 def _wake_all_workers(site):
