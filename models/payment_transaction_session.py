@@ -310,28 +310,36 @@ class PaymentTransaction(models.Model):
     def _stripe_checkout_retire(self):
         """Make sure that the sessions can no longer be paid.
 
+        Stripe is asked about all of them before anything is written: nobody waits for its answers
+        with us.
+
         :return: Whether all of them are retired; False if one turned out to be paid or on its way,
                  and was settled instead.
         :rtype: bool
         :raise stripe.StripeError: If Stripe cannot be asked.
         """
+        opened = self.filtered('stripe_checkout_session_id')
+        ended = {tx: tx._stripe_checkout_end_session() for tx in opened}
+        # Nobody was ever given the address of the others: they cannot be paid.
+        (self - opened)._set_canceled()
         retired = True
-        for tx in self:
-            if not tx.stripe_checkout_session_id:
-                # Nobody was ever given the address of this session: it cannot be paid.
-                tx._set_canceled()
-                continue
-            client = tx.provider_id._stripe_checkout_get_client()
-            try:
-                session = client.v1.checkout.sessions.expire(
-                    tx.stripe_checkout_session_id
-                ).to_dict()
-            except stripe.InvalidRequestError:
-                # Only an open session can be expired: see what became of this one.
-                session = tx._stripe_checkout_retrieve_or_give_up()
-                if not session:
-                    continue
-            facts = session_facts.from_session(session)
-            self._stripe_checkout_settle(tx.provider_id, [facts])
-            retired = retired and facts.outcome in ('expired', 'failed')
+        for provider, transactions in opened.grouped('provider_id').items():
+            facts_list = [ended[tx] for tx in transactions if ended[tx]]
+            self._stripe_checkout_settle(provider, facts_list)
+            retired &= all(facts.outcome in ('expired', 'failed') for facts in facts_list)
         return retired
+
+    def _stripe_checkout_end_session(self):
+        """Expire the session at Stripe; where that is refused, see what became of it.
+
+        :return: The facts of the session; None if Stripe does not know it, and it was given up.
+        :rtype: SessionFacts|None
+        :raise stripe.StripeError: If Stripe cannot be asked.
+        """
+        self.ensure_one()
+        sessions = self.provider_id._stripe_checkout_get_client().v1.checkout.sessions
+        try:
+            session = sessions.expire(self.stripe_checkout_session_id).to_dict()
+        except stripe.InvalidRequestError:
+            session = self._stripe_checkout_retrieve_or_give_up()  # Only an open one can be ended.
+        return session and session_facts.from_session(session)

@@ -57,8 +57,8 @@ class StripeEvent(models.Model):
         facts_list = []
         for event in self:
             facts = session_facts.from_session(event.payload, utils.to_timestamp(event.occurred_at))
-            trusted = event.source == 'webhook' and event._is_final(facts)
-            if not trusted and event._is_session_ours(facts) and not facts.is_probe:
+            asks = not event._is_taken_at_its_word()
+            if asks and event._is_session_ours(facts) and not facts.is_probe:
                 session = provider._stripe_checkout_retrieve_session(facts.session_id)
                 facts = session_facts.from_session(session)
             facts_list.append(facts)
@@ -79,6 +79,15 @@ class StripeEvent(models.Model):
         if (self.payload or {}).get('object') != 'checkout.session':
             return None
         return session_facts.from_session(self.payload, utils.to_timestamp(self.occurred_at))
+
+    def _is_taken_at_its_word(self):
+        """Tell whether Stripe need not be asked about the session that the event speaks of.
+
+        :return: Whether that is so; False for an event about anything else than a session.
+        :rtype: bool
+        """
+        facts = self._read_session_facts()
+        return bool(facts) and self.source == 'webhook' and self._is_final(facts)
 
     def _is_final(self, facts):
         """Tell whether what an event states of its session can no longer change, and is enough."""
@@ -142,11 +151,7 @@ class StripeEvent(models.Model):
         provider = self.provider_id
         refunds = provider._stripe_checkout_get_client().v1.refunds
         Transaction = self.env['payment.transaction'].sudo()
-        for refund_id, events in self.grouped(lambda event: event.payload['id']).items():
-            refund = refunds.retrieve(refund_id, {'expand': ['payment_intent']}).to_dict()
-            if not provider._stripe_checkout_is_known(refund.get('payment_intent')):
-                events.state = 'ignored'  # The refund of somebody else's payment.
-                continue
+        for events, refund in self._read_ours(refunds):
             tx = Transaction._stripe_checkout_settle_refunds(
                 provider, [refund_facts.from_refund(refund)]
             )
@@ -155,16 +160,31 @@ class StripeEvent(models.Model):
             # That of the payment, which knows the invoices.
             events.transaction_id = tx.source_transaction_id
 
+    def _read_ours(self, service):
+        """Read from Stripe what became of payments of ours, all of it before anything is booked.
+
+        What is booked holds rows, and the numbering of the journal, that others wait for.
+
+        :param service: The SDK's service of refunds or disputes.
+        :return: The events, and Stripe's object that they speak of.
+        :rtype: list[tuple[stripe.event, dict]]
+        :raise stripe.StripeError: If Stripe cannot be asked.
+        """
+        found = []
+        for object_id, events in self.grouped(lambda event: event.payload['id']).items():
+            stated = service.retrieve(object_id, {'expand': ['payment_intent']}).to_dict()
+            if self.provider_id._stripe_checkout_is_known(stated.get('payment_intent')):
+                found.append((events, stated))
+            else:
+                events.state = 'ignored'  # Of somebody else's payment.
+        return found
+
     def _handle_dispute(self):
         """Settle the disputes that the events speak of, as Stripe knows them now."""
         provider = self.provider_id
         disputes = provider._stripe_checkout_get_client().v1.disputes
-        for dispute_id, events in self.grouped(lambda event: event.payload['id']).items():
-            dispute = disputes.retrieve(dispute_id, {'expand': ['payment_intent']}).to_dict()
-            if not provider._stripe_checkout_is_known(dispute.get('payment_intent')):
-                events.state = 'ignored'  # The dispute of somebody else's payment.
-                continue
-            disputes_sudo = self.env['stripe.dispute'].sudo()
+        disputes_sudo = self.env['stripe.dispute'].sudo()
+        for events, dispute in self._read_ours(disputes):
             settled = disputes_sudo._settle(provider, dispute_facts.from_dispute(dispute))
             if not settled:
                 raise UserError(self.env._("The payment of this dispute is not booked yet."))
@@ -176,14 +196,15 @@ class StripeEvent(models.Model):
         One that turns out to be paid is settled instead.
         """
         claims_sudo = self.env['stripe.checkout.claim'].sudo()
-        transactions_sudo = self.env['payment.transaction'].sudo()
+        concerned = self.env['payment.transaction'].sudo()
         for event in self:
             claims = claims_sudo.search([('move_id', 'in', event.payload['invoices'])])
-            known = transactions_sudo.browse(event.payload.get('transactions')).exists()
-            for tx in claims.transaction_id | known:
-                if tx.state == 'draft' and not tx._stripe_checkout_is_wanted():
-                    tx._stripe_checkout_retire()
+            known = concerned.browse(event.payload.get('transactions')).exists()
             event.transaction_id = (claims.transaction_id | known)[:1]
+            concerned |= claims.transaction_id | known
+        concerned.filtered(
+            lambda tx: tx.state == 'draft' and not tx._stripe_checkout_is_wanted()
+        )._stripe_checkout_retire()
 
     def _handle_webhook_delivered(self):
         """Note that an event arrived, which the webhook could not without waiting."""

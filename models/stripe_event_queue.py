@@ -3,6 +3,7 @@
 import logging
 from datetime import timedelta
 
+import stripe
 from psycopg2.extensions import TransactionRollbackError
 
 from odoo import api, fields, models
@@ -45,6 +46,8 @@ class StripeEvent(models.Model):
     def _take_batch(self):
         """Take due events, and mark them as under way in a transaction of its own.
 
+        Only what goes together is taken, see `_choose_part`; other workers take the rest meanwhile.
+
         An event that is marked already was under way when a worker died: it is taken alone, and
         its attempt is counted first, so that it cannot take the others down with it again.
 
@@ -54,8 +57,8 @@ class StripeEvent(models.Model):
         rows = self._lock_due()
         if not rows:
             return self.browse()
-        fresh = [row_id for row_id, under_way in rows if not under_way]
-        batch = self.browse(fresh or [rows[0][0]])
+        fresh = self.browse(row_id for row_id, under_way in rows if not under_way)
+        batch = fresh._choose_part() or self.browse(rows[0][0])
         values = {'under_way': True}
         if not fresh:
             values['attempts'] = batch.attempts + 1
@@ -66,6 +69,21 @@ class StripeEvent(models.Model):
             batch._schedule_next_attempt()  # It may take the next worker down, too.
         self._commit()
         return batch
+
+    def _choose_part(self):
+        """Choose what is processed in one transaction.
+
+        What Stripe need not be asked about comes first, all at once. Of the rest the events of one
+        type: what is booked holds rows, and the numbering of the journal, that others wait for, and
+        must not wait itself for Stripe's answers about something else.
+
+        :rtype: stripe.event
+        """
+        sure = self.filtered(lambda event: event._is_taken_at_its_word())
+        first = self[:1]
+        return sure or self.filtered(
+            lambda event: (event.provider_id, event.type) == (first.provider_id, first.type)
+        )
 
     @api.model
     def _lock_due(self):
@@ -127,9 +145,11 @@ class StripeEvent(models.Model):
             # statement that times out, say, does so again.
             if isinstance(error, TransactionRollbackError) and self._give_back():
                 return
-            if len(self) == 1:
-                if not self._leave_behind(error):
-                    self._set_failed(error)
+            if len(self) == 1 and self._leave_behind(error):
+                return
+            # Where Stripe does not answer one, each of the others would wait as long.
+            if len(self) == 1 or isinstance(error, stripe.APIConnectionError):
+                self._set_failed(error)
                 return
             _logger.info("A batch of %s events failed, processing one by one", len(self))
             for event in self:

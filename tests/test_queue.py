@@ -1,4 +1,8 @@
+from contextlib import contextmanager
 from datetime import datetime, timedelta
+from unittest.mock import patch
+
+import stripe
 
 from odoo.tests import tagged
 from odoo.tools import SQL, mute_logger
@@ -65,6 +69,68 @@ class TestQueue(StripeCheckoutCommon):
         self.run_queue()
         self.assertFalse(Event.search([('state', 'in', ('pending', 'failed'))]))
         self.assert_booked(invoice, 100)
+
+    # === WAITING FOR STRIPE === #
+
+    @contextmanager
+    def look_at_each_call(self, look):
+        """Look at the database whenever Stripe is asked; yield what was seen."""
+        seen = []
+        request = stripe.RequestsClient.request
+
+        def look_and_ask(client, *args, **kwargs):
+            self.env.invalidate_all()
+            seen.append(look())
+            return request(client, *args, **kwargs)
+
+        with patch.object(stripe.RequestsClient, 'request', look_and_ask):
+            yield seen
+
+    def test_what_is_taken_at_its_word_is_booked_before_stripe_is_asked(self):
+        """Catches a payment that waits for Stripe's answer about another."""
+        refunded = self.pay()
+        self.run_queue()
+        self.stripe.refund(self.get_event(refunded).payload['id'])
+        self.deliver()
+        invoice = self.pay()
+        event = self.get_event(invoice)
+        with self.look_at_each_call(lambda: (event.state, invoice.payment_state)) as seen:
+            self.run_queue()
+        self.assertEqual(set(seen), {('done', 'paid')})
+
+    def test_nothing_is_booked_while_stripe_is_asked(self):
+        """Catches what holds the journal while Stripe is asked about the next."""
+        payments = self.env['account.payment']
+        for invoice in [self.pay(), self.pay()]:
+            self.run_queue()
+            self.stripe.refund(self.get_event(invoice).payload['id'])
+        self.deliver()
+        with self.look_at_each_call(
+            lambda: payments.search_count([('stripe_checkout_refund_id', '!=', False)])
+        ) as seen:
+            self.run_queue()
+        self.assertEqual(seen, [0, 0])
+        self.assertEqual(payments.search_count([('stripe_checkout_refund_id', '!=', False)]), 2)
+
+    @mute_logger(QUEUE)
+    def test_events_fail_together_where_stripe_does_not_answer(self):
+        """Catches a batch in which each event waits for the same time-out."""
+        for invoice in [self.pay() for _number in range(3)]:
+            self.run_queue()
+            self.stripe.refund(self.get_event(invoice).payload['id'])
+        self.deliver()
+        self.stripe.calls.clear()
+        self.stripe.faults.next(100, 'reset')
+        self.run_queue()
+        events = self.env['stripe.event'].search([('type', '=', 'refund.created')])
+        self.assertRecordValues(events, [{'state': 'failed', 'attempts': 1}] * 3)
+        self.assertEqual(len({call.path for call in self.stripe.calls}), 1)
+        self.stripe.faults.clear()
+        events.with_user(self.billing_admin).action_retry()
+        self.run_queue()
+        self.assertEqual(set(events.mapped('state')), {'done'})
+
+    # === WHAT FAILS === #
 
     @mute_logger(QUEUE)
     def test_failed_event_is_kept_shown_and_tried_again(self):

@@ -83,6 +83,34 @@ def test_mail_does_not_hold_the_payment_while_stripe_is_asked(site):
     assert_paid_once(site, invoice, session['id'])
 
 
+def test_retired_session_is_not_held_while_stripe_is_asked_about_the_next(site):
+    """Catches a visitor, or a payment, that waits for Stripe's answers about other invoices."""
+    invoices = site.staff.create_invoices(2)
+    sessions = [open_session(site.stripe, invoice.url) for invoice in invoices]
+    site.stripe.faults.next(2, 'slow', path='*/expire', seconds=3)
+    site.staff.call('account.move', 'button_draft', [invoice.id for invoice in invoices])
+    paths = [f"/v1/checkout/sessions/{session['id']}/expire" for session in sessions]
+    wait_until(
+        lambda: all(site.stripe.calls.matching('POST', path) for path in paths),
+        "Stripe is asked about both",
+    )
+    for session in sessions:
+        with _hold_transaction(site, session):
+            pass
+    answers = [call.status for path in paths for call in site.stripe.calls.matching('POST', path)]
+    assert not all(answers), "Stripe has not answered yet"
+    wait_until(
+        lambda: (
+            not site.query(
+                "SELECT 1 FROM payment_transaction"
+                " WHERE state = 'draft' AND stripe_checkout_session_id = ANY(%s)",
+                [session['id'] for session in sessions],
+            )
+        ),
+        "both are retired",
+    )
+
+
 @pytest.mark.parametrize('happens', ['refund', 'dispute'])
 def test_two_events_about_one_payment_at_once(site, other_host, happens):
     """Catches an event that fails because another about the same refund or dispute was faster.
