@@ -18,6 +18,8 @@ BATCH_SIZE = 50
 # How often events are given back because another database transaction was faster. It has ended by
 # then, so that the next look mostly succeeds; what goes on failing is an error like any other.
 CONFLICT_LIMIT = 5
+# How long other workers leave events alone that are processed one by one.
+ALONE_PAUSE = timedelta(minutes=2)
 # Minutes until the next attempt; the last one is repeated, because money is never given up.
 RETRY_DELAYS = (0.5, 2, 10, 30, 120, 360, 1440)
 
@@ -152,8 +154,26 @@ class StripeEvent(models.Model):
                 self._set_failed(error)
                 return
             _logger.info("A batch of %s events failed, processing one by one", len(self))
+            self._put_aside()
             for event in self:
-                event._process_batch()
+                event._process_alone()
+
+    def _put_aside(self):
+        """Keep the events from other workers while they are processed one by one.
+
+        They are not held then, and what is under way and not held passes for a dead worker's.
+        """
+        locked = self._lock_batch()
+        locked.write({'under_way': False, 'next_attempt_at': self._get_now() + ALONE_PAUSE})
+        locked[:1]._schedule_next_attempt()  # Should this worker die, too.
+        self._commit()
+
+    def _process_alone(self):
+        """Process an event that was put aside, unless somebody else has it after all."""
+        if locked := self._lock_batch():
+            locked.under_way = True
+            self._commit()
+            self._process_batch()
 
     def _handle(self):
         """Hand the events over to the handlers of their types, company by company."""

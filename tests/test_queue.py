@@ -174,6 +174,28 @@ class TestQueue(StripeCheckoutCommon):
         self.assert_booked(good, 100)
         self.assertEqual(self.get_event(good).state, 'done')
 
+    @mute_logger(QUEUE)
+    def test_others_leave_alone_what_is_processed_one_by_one(self):
+        """Catches events that pass for a dead worker's, whose attempts are counted twice then."""
+        self.poison(self.get_event(self.pay()))
+        good = [self.pay(), self.pay()]
+        Event = self.registry['stripe.event']
+        handle, seen = Event._handle, []
+
+        def look_and_handle(events):
+            if len(events) == 1:
+                others = [('id', 'not in', events.ids), ('state', '=', 'pending')]
+                due = [('next_attempt_at', '<=', datetime.now())]
+                seen.append(events.search_count([*others, '|', ('under_way', '=', True), *due]))
+            return handle(events)
+
+        self.patch(Event, '_handle', look_and_handle)
+        self.run_queue()
+        self.assertEqual(seen, [0, 0, 0])
+        for invoice in good:
+            self.assert_booked(invoice, 100)
+            self.assertEqual(self.get_event(invoice).attempts, 1)
+
     @mute_logger(QUEUE, 'odoo.sql_db')
     def test_lasting_database_error_holds_up_no_other(self):
         # A statement that times out, and a conflict that never ends.
