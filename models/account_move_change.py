@@ -18,12 +18,19 @@ class AccountMove(models.Model):
         return res
 
     def _post(self, soft=True):
-        """Override of `account` to leave a to-do for what was paid of an invoice posted again.
+        """Override of `account` to match what was paid before its invoice was posted.
 
-        Taking it back to draft took the payment off it, and Odoo does not match the two again.
+        What a sale order or a shop asked for is paid first and invoiced later. Odoo matches the two
+        where the payment waits for the bank's statement; ours is on Stripe's balance at once. What
+        was paid of an invoice that was taken back to draft is a to-do instead: its amount may have
+        changed.
         """
         posted = super()._post(soft=soft)
-        posted._stripe_checkout_get_paid_transactions()._stripe_checkout_follow_up_credit()
+        paid = posted._stripe_checkout_get_paid_transactions()
+        sold = paid.filtered(lambda tx: tx._stripe_checkout_is_paid_in_advance())
+        for company, transactions in sold.grouped('company_id').items():
+            transactions.with_company(company)._stripe_checkout_reconcile()
+        (paid - sold)._stripe_checkout_follow_up_credit()
         return posted
 
     def unlink(self):

@@ -171,6 +171,19 @@ class PaymentTransaction(models.Model):
             lambda line: line.account_id.account_type == 'asset_receivable' and not line.reconciled
         )
 
+    def _stripe_checkout_is_paid_in_advance(self):
+        """Tell whether the payment was for no invoice, and is open.
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        payment = self.payment_id
+        return bool(
+            not self.stripe_checkout_promise
+            and not payment.stripe_checkout_credit_kept
+            and payment._stripe_checkout_get_credit_lines()
+        )
+
     def _stripe_checkout_reconcile(self):
         """Match the payments with the invoices, all at once, or one by one if one is refused.
 

@@ -180,8 +180,8 @@ class TestPaymentForm(StripeCheckoutCommon):
         self.assertEqual(len(self.get_sessions()), 1)
         self.assert_booked(invoice, 100)
 
-    def test_payment_without_an_invoice_is_booked_too(self):
-        # What a shop or a payment page without a document does.
+    def open_form_without_invoice(self):
+        """Do what a shop or a payment page without a document does; return the session."""
         partner, currency = self.client, self.company.currency_id
         token = payment_utils.generate_access_token(partner.id, 55.0, currency.id, env=self.env)
         values = self.make_jsonrpc_request(
@@ -200,13 +200,20 @@ class TestPaymentForm(StripeCheckoutCommon):
                 'reference_prefix': 'SHOP',
             },
         )
-        session = self.get_form_session(values)
-        self.stripe.pay(session['id'])
+        return self.get_form_session(values)
+
+    def process(self, session):
+        """Let the webhook and the queue do their work; return the transaction of a session."""
         self.deliver()
         self.run_queue()
-        transaction = self.env['payment.transaction'].search([
+        return self.env['payment.transaction'].search([
             ('stripe_checkout_session_id', '=', session['id'])
         ])
+
+    def test_payment_without_an_invoice_is_booked_too(self):
+        session = self.open_form_without_invoice()
+        self.stripe.pay(session['id'])
+        transaction = self.process(session)
         self.assertEqual(transaction.state, 'done')
         payment = transaction.payment_id
         self.assertEqual((payment.amount, payment.move_id.state), (55.0, 'posted'))
@@ -215,3 +222,27 @@ class TestPaymentForm(StripeCheckoutCommon):
             self.stripe.session(session['id'])['payment_intent'],
         )
         self.assertFalse(payment.activity_ids)
+
+    def test_payment_is_matched_with_the_invoice_that_is_made_later(self):
+        """Catches an order that was paid in advance, and whose invoice asks for the money again."""
+        session = self.open_form_without_invoice()
+        self.stripe.pay(session['id'])
+        transaction = self.process(session)
+        # As `sale` does: the invoice of an order knows the order's payments.
+        invoice = self.create_invoice(55, transaction_ids=[Command.set(transaction.ids)])
+        self.assert_booked(invoice, 55)
+        self.assertFalse(transaction.payment_id.activity_ids)
+
+    def test_debit_is_matched_with_the_draft_that_was_made_meanwhile(self):
+        session = self.open_form_without_invoice()
+        self.stripe.pay(session['id'], 'us_bank_account')
+        transaction = self.process(session)
+        self.assertEqual(transaction.state, 'pending')
+        invoice = self.create_invoice(
+            55, post=False, transaction_ids=[Command.set(transaction.ids)]
+        )
+        self.stripe.settle_debit(session['id'])
+        self.process(session)
+        self.assertEqual(invoice.state, 'posted', "Odoo posts what an order was paid for")
+        self.assert_booked(invoice, 55)
+        self.assertFalse(transaction.payment_id.activity_ids)
