@@ -57,8 +57,8 @@ class StripeEvent(models.Model):
         facts_list = []
         for event in self:
             facts = session_facts.from_session(event.payload, utils.to_timestamp(event.occurred_at))
-            asks = not event._is_taken_at_its_word()
-            if asks and event._is_session_ours(facts) and not facts.is_probe:
+            trusted = event.source == 'webhook' and event._is_final(facts)
+            if not trusted and event._is_session_ours(facts) and not facts.is_probe:
                 session = provider._stripe_checkout_retrieve_session(facts.session_id)
                 facts = session_facts.from_session(session)
             facts_list.append(facts)
@@ -80,14 +80,20 @@ class StripeEvent(models.Model):
             return None
         return session_facts.from_session(self.payload, utils.to_timestamp(self.occurred_at))
 
-    def _is_taken_at_its_word(self):
-        """Tell whether Stripe need not be asked about the session that the event speaks of.
+    def _states_final_fact(self):
+        """Tell whether Stripe mostly need not be asked about what the event states.
+
+        Read from the event alone, for many at once: the handler looks closer.
 
         :return: Whether that is so; False for an event about anything else than a session.
         :rtype: bool
         """
         facts = self._read_session_facts()
-        return bool(facts) and self.source == 'webhook' and self._is_final(facts)
+        return bool(
+            facts
+            and self.source == 'webhook'
+            and (facts.is_final_success or facts.outcome == 'expired')
+        )
 
     def _is_final(self, facts):
         """Tell whether what an event states of its session can no longer change, and is enough."""

@@ -75,13 +75,13 @@ class StripeEvent(models.Model):
     def _choose_part(self):
         """Choose what is processed in one transaction.
 
-        What Stripe need not be asked about comes first, all at once. Of the rest the events of one
-        type: what is booked holds rows, and the numbering of the journal, that others wait for, and
-        must not wait itself for Stripe's answers about something else.
+        What is taken at its word comes first, all at once. Of the rest the events of one type: what
+        is booked holds rows, and the numbering of the journal, that others wait for, and must not
+        wait itself for Stripe's answers about something else.
 
         :rtype: stripe.event
         """
-        sure = self.filtered(lambda event: event._is_taken_at_its_word())
+        sure = self.filtered(lambda event: event._states_final_fact())
         first = self[:1]
         return sure or self.filtered(
             lambda event: (event.provider_id, event.type) == (first.provider_id, first.type)
