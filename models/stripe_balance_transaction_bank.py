@@ -31,7 +31,11 @@ class StripeBalanceTransaction(models.Model):
         :rtype: account.move.line
         """
         payouts = self.filtered(lambda row: row.kind == 'payout')
-        return payouts.statement_line_ids.line_ids.filtered(
+        lines = payouts.statement_line_ids.filtered(
+            # An instant payout has a fee, which never shows at the bank.
+            lambda line: line.stripe_checkout_part == 'movement'
+        )
+        return lines.line_ids.filtered(
             lambda item: item.account_id != item.journal_id.default_account_id
         )
 

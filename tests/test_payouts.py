@@ -188,3 +188,23 @@ class TestPayouts(BalanceCommon):
         with self.assertRaises(UserError):
             row.action_match_bank_line()
         self.assert_ties()
+
+    def test_instant_payout_with_a_fee(self):
+        """Catches the fee taken for a second item that the bank has to show."""
+        self.stripe.add_balance_movement('topup', 10000)
+        [payout] = self.stripe.pay_out()
+        movement = self.stripe.account.store.find(payout['balance_transaction'])
+        movement.update(fee=150, net=movement['net'] - 150)
+        self.settle()
+        self.feed()
+        row = self.get_rows(source_id=payout['id']).with_user(self.billing_admin)
+        self.assertEqual(self.get_items(self.transfer).mapped('balance'), [100])
+        self.env['account.bank.statement.line'].create({
+            'journal_id': self.company_data['default_journal_bank'].id,
+            'date': row.arrival_date,
+            'payment_ref': "STRIPE PAYOUT",
+            'amount': 100,
+        })
+        row.action_match_bank_line()
+        self.assertTrue(row.is_bank_matched)
+        self.assert_ties()
