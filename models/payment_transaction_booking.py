@@ -139,7 +139,9 @@ class PaymentTransaction(models.Model):
         values = {
             'payment_type': 'inbound',
             'partner_type': 'customer',
-            'partner_id': (invoices[:1].commercial_partner_id or self.partner_id).id,
+            'partner_id': (
+                invoices[:1].commercial_partner_id or self.partner_id.commercial_partner_id
+            ).id,
             'amount': facts.amount,
             'currency_id': currency.id,
             'date': self._stripe_checkout_get_booking_date(paid_at, has_tax),

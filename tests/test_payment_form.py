@@ -182,7 +182,8 @@ class TestPaymentForm(StripeCheckoutCommon):
 
     def open_form_without_invoice(self):
         """Do what a shop or a payment page without a document does; return the session."""
-        partner, currency = self.client, self.company.currency_id
+        partner = self.client.copy({'parent_id': self.client.id})
+        currency = self.company.currency_id
         token = payment_utils.generate_access_token(partner.id, 55.0, currency.id, env=self.env)
         values = self.make_jsonrpc_request(
             '/payment/transaction',
@@ -217,6 +218,8 @@ class TestPaymentForm(StripeCheckoutCommon):
         self.assertEqual(transaction.state, 'done')
         payment = transaction.payment_id
         self.assertEqual((payment.amount, payment.move_id.state), (55.0, 'posted'))
+        # On the account of the company, as with any payment: there its invoices look for credits.
+        self.assertEqual(payment.partner_id, self.client)
         self.assertEqual(
             payment.stripe_checkout_payment_intent,
             self.stripe.session(session['id'])['payment_intent'],
