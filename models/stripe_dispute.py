@@ -125,10 +125,10 @@ class StripeDispute(models.Model):
         self.chargeback_move_id = move
         debit = move.line_ids.filtered(lambda line: line.account_id == credit.account_id)
         credit.with_context(stripe_checkout_rematch=True).remove_move_reconcile()
-        # Where part of the payment was disputed, the rest stays where it was: with what was
-        # refunded of it first.
-        refunded = matched.filtered(lambda line: line.move_id.origin_payment_id)
-        for lines in (debit, refunded, matched - refunded):
+        # Where part of the payment was disputed, the rest stays where it was: first with what went
+        # back before, by a refund or another dispute, else that would be owed beside the invoice.
+        returned = matched.filtered(lambda line: not line.move_id.is_invoice())
+        for lines in (debit, returned, matched - returned):
             rest = lines.filtered(
                 lambda line: not line.reconciled and line.parent_state == 'posted'
             )

@@ -4,6 +4,7 @@ from datetime import timedelta
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
+from ..dispute_facts import DisputeFacts
 from .common import StripeCheckoutCommon
 
 DAY = 24 * 3600
@@ -18,8 +19,8 @@ class TestDisputes(StripeCheckoutCommon):
         super().setUp()
         self.invoice, self.checkout = self.pay()
 
-    def pay(self, amount=100, method='card'):
-        invoice = self.create_invoice(amount)
+    def pay(self, amount=100, method='card', **values):
+        invoice = self.create_invoice(amount, **values)
         checkout = self.open_link(invoice)
         self.stripe.pay(checkout['id'], method)
         if method != 'card':
@@ -150,6 +151,25 @@ class TestDisputes(StripeCheckoutCommon):
         self.process()
         self.assertEqual(invoice.amount_residual, 60)
         self.assertFalse(refund._stripe_checkout_get_debit_lines())
+
+    def test_second_part_lost_weeks_after_the_invoice_was_due(self):
+        """Catches a first chargeback that is owed beside the invoice once there is a second one."""
+        invoice, checkout = self.pay(100, invoice_date_due='2026-01-31')
+        intent = self.stripe.session(checkout['id'])['payment_intent']
+        for dispute_id, part in (('du_first', 3000), ('du_second', 2000)):
+            # The stand-in lets a payment be disputed once.
+            self.env['stripe.dispute'].sudo()._settle(
+                self.provider,
+                DisputeFacts(dispute_id, 'lost', intent, part, 'USD', 'fraudulent'),
+            )
+        chargebacks = self.get_dispute(invoice).sudo().chargeback_move_id
+        self.assertEqual(len(chargebacks), 2)
+        receivable = invoice.line_ids.filtered(lambda line: line.display_type == 'payment_term')
+        owed = chargebacks.line_ids.filtered(
+            lambda line: line.account_id == receivable.account_id and not line.reconciled
+        )
+        self.assertFalse(owed)
+        self.assertEqual(invoice.amount_residual, 50)
 
     def test_returned_bank_debit(self):
         invoice, checkout = self.pay(80, 'us_bank_account')
