@@ -16,7 +16,8 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         document = self._stripe_checkout_get_refund_document()
         # Another payment of the invoice may have been refunded, too.
-        transactions = (self.invoice_ids and document.transaction_ids) or self
+        is_invoice = document._name == 'account.move'
+        transactions = (is_invoice and document._stripe_checkout_get_payers()) or self
         open_refunds = transactions.filtered(
             lambda tx: (
                 tx._stripe_checkout_get_refund_document() == document
@@ -28,7 +29,7 @@ class PaymentTransaction(models.Model):
         if not debit:
             todo.unlink()
             return
-        documents = open_refunds.invoice_ids.sorted('id') or document
+        documents = open_refunds._stripe_checkout_get_paid_invoices().sorted('id') or document
         note = self.env._(
             "%(amount)s of %(document)s was refunded to the client. The invoice stays paid "
             "until a credit note is made: press Credit Note on the invoice; it is matched "
@@ -47,7 +48,7 @@ class PaymentTransaction(models.Model):
 
         :rtype: account.move|res.partner
         """
-        return self.invoice_ids.sorted('id')[:1] or self.partner_id
+        return self._stripe_checkout_get_paid_invoices().sorted('id')[:1] or self.partner_id
 
 
 class AccountPayment(models.Model):
@@ -79,9 +80,10 @@ class AccountPayment(models.Model):
         """
         for payment in self:
             source = payment.payment_transaction_id.source_transaction_id
+            invoices = source._stripe_checkout_get_paid_invoices()
             for credit in (
                 source.payment_id._stripe_checkout_get_credit_lines(),
-                source.invoice_ids._stripe_checkout_get_open_credit_notes(),
+                invoices._stripe_checkout_get_open_credit_notes(),
             ):
                 debit = payment._stripe_checkout_get_debit_lines()
                 lines = credit.filtered(
@@ -109,6 +111,14 @@ class AccountPayment(models.Model):
 class AccountMove(models.Model):
     _inherit = 'account.move'
 
+    def _stripe_checkout_get_payers(self):
+        """Return the transactions whose payments were for the invoices, or have paid them.
+
+        :rtype: payment.transaction
+        """
+        payments = self.line_ids.matched_credit_ids.credit_move_id.move_id.origin_payment_id
+        return self.transaction_ids | payments.payment_transaction_id
+
     def _stripe_checkout_get_open_credit_notes(self):
         """Return what is left of the posted credit notes of the invoices.
 
@@ -125,7 +135,7 @@ class AccountMove(models.Model):
         """Match new credit notes with the refunds that were made before them."""
         for note in self:
             # In sudo mode: whoever makes a credit note need not see online payments.
-            transactions_sudo = note.reversed_entry_id.sudo().transaction_ids
+            transactions_sudo = note.reversed_entry_id.sudo()._stripe_checkout_get_payers()
             refunds = transactions_sudo.child_transaction_ids.payment_id.filtered(
                 'stripe_checkout_refund_id'
             )

@@ -186,6 +186,17 @@ class PaymentTransaction(models.Model):
             and payment._stripe_checkout_get_credit_lines()
         )
 
+    def _stripe_checkout_get_paid_invoices(self):
+        """Return what the payments have paid, else what they were for.
+
+        Staff may have applied a payment without a home to another invoice.
+
+        :rtype: account.move
+        """
+        items = self.payment_id.move_id.line_ids.matched_debit_ids.debit_move_id
+        paid = items.move_id.filtered(lambda move: move.move_type == 'out_invoice')
+        return paid or self.invoice_ids
+
     def _stripe_checkout_reconcile(self):
         """Match the payments with the invoices, all at once, or one by one if one is refused.
 

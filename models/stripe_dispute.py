@@ -36,7 +36,12 @@ class StripeDispute(models.Model):
         'payment.transaction', required=True, readonly=True, ondelete='restrict', index=True
     )
     payment_id = fields.Many2one(related='transaction_id.payment_id')
-    invoice_ids = fields.Many2many(related='transaction_id.invoice_ids')
+    invoice_ids = fields.Many2many(
+        'account.move',
+        string="Invoices",
+        help="What the disputed payment has paid, else what it was for.",
+        readonly=True,
+    )
     provider_id = fields.Many2one(related='transaction_id.provider_id', store=True)
     company_id = fields.Many2one(related='transaction_id.company_id', store=True, index=True)
     partner_id = fields.Many2one(related='transaction_id.partner_id', store=True)
@@ -89,6 +94,7 @@ class StripeDispute(models.Model):
                 **values,
                 'dispute_id': facts.dispute_id,
                 'transaction_id': transaction.id,
+                'invoice_ids': transaction._stripe_checkout_get_paid_invoices().ids,
                 'currency_id': currency.id,
                 'opened_at': facts.opened_at,
             })
@@ -120,6 +126,7 @@ class StripeDispute(models.Model):
             lambda line: line.account_id == payment.destination_account_id
         )
         matched = credit.matched_debit_ids.debit_move_id
+        self.invoice_ids = self.transaction_id._stripe_checkout_get_paid_invoices()
         move = self.env['account.move'].create(self._prepare_chargeback(credit.account_id, facts))
         move.action_post()
         self.chargeback_move_id = move
@@ -155,7 +162,9 @@ class StripeDispute(models.Model):
                 "The early-payment discount of %(discount)s stays granted.",
                 discount=self.currency_id.format(discount),
             )
-        self.transaction_id._stripe_checkout_schedule_follow_up(self.env._("Dispute lost"), note)
+        self.transaction_id._stripe_checkout_schedule_follow_up(
+            self.env._("Dispute lost"), note, documents=self.invoice_ids
+        )
 
     def _prepare_chargeback(self, receivable, facts):
         """Prepare the entry from the disputed payments to the receivable of the client.
@@ -269,7 +278,7 @@ class AccountMove(models.Model):
 
     def _compute_stripe_checkout_dispute_ids(self):
         disputes = self.env['stripe.dispute'].search([
-            ('transaction_id.invoice_ids', 'in', self.ids),
+            ('invoice_ids', 'in', self.ids),
         ])
         for move in self:
             move.stripe_checkout_dispute_ids = disputes.filtered(
@@ -284,7 +293,7 @@ class AccountMove(models.Model):
         # In sudo mode: clients see that an invoice is disputed.
         disputes_sudo = self.env['stripe.dispute'].sudo()
         running = disputes_sudo.search([
-            ('transaction_id.invoice_ids', 'in', self.ids),
+            ('invoice_ids', 'in', self.ids),
             ('status', 'not in', FINAL),
             # Reversed payments of test mode are disputed by nobody.
             ('transaction_id.payment_id.move_id.reversal_move_ids', '=', False),

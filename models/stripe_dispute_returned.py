@@ -107,4 +107,5 @@ class StripeDispute(models.Model):
                 disputed=self.provider_id.stripe_checkout_dispute_account_id.display_name,
                 receivable=self.payment_id.destination_account_id.display_name,
             ),
+            documents=self.invoice_ids,
         )

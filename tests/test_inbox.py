@@ -141,6 +141,53 @@ class TestInbox(StripeCheckoutCommon):
         self.assertEqual(self.get_inbox(), payment)
         self.assertIn("100.00", self.get_todos(payment).note)
 
+    def apply_to_another(self):
+        """Apply a payment without a home; return it with the invoice that it was not for."""
+        payment = self.pay_twice()
+        invoice = self.create_invoice(100)
+        payment.with_user(self.billing_admin).action_stripe_checkout_apply_credit()
+        self.assertEqual(invoice.payment_state, 'paid')
+        return payment, invoice
+
+    def process(self):
+        self.deliver()
+        self.run_queue()
+
+    def test_disputed_once_it_was_applied_to_another_invoice(self):
+        """Catches what names the invoice that was asked for, in place of the one that was paid."""
+        payment, invoice = self.apply_to_another()
+        former = payment.invoice_ids
+        dispute = self.stripe.dispute(payment.stripe_checkout_session_id)
+        self.process()
+        self.assertEqual((former + invoice)._stripe_checkout_filter_disputed(), invoice)
+        self.stripe.lose_dispute(dispute['id'])
+        self.process()
+        self.assertEqual((former + invoice).mapped('payment_state'), ['paid', 'not_paid'])
+        [todo] = invoice.activity_ids
+        self.assertEqual(todo.summary, "Dispute lost")
+        self.assertIn(invoice.name, todo.note)
+        self.assertFalse(former.activity_ids)
+        self.assertEqual(invoice.sudo().stripe_checkout_dispute_ids.dispute_id, dispute['id'])
+        self.stripe.reinstate_dispute(dispute['id'])
+        self.run_cron('ir_cron_feed')
+        self.process()
+        self.assertEqual(invoice.payment_state, 'paid')
+        self.assertFalse(invoice.activity_ids)
+
+    def test_refunded_once_it_was_applied_to_another_invoice(self):
+        """Catches a credit note of the invoice that was paid which no refund is matched with."""
+        payment, invoice = self.apply_to_another()
+        self.stripe.refund(payment.stripe_checkout_session_id)
+        self.process()
+        [todo] = invoice.activity_ids
+        self.assertEqual(todo.summary, "Refund without a credit note")
+        self.assertIn(invoice.name, todo.note)
+        self.assertFalse(payment.invoice_ids.activity_ids)
+        note = invoice._reverse_moves([{'invoice_date': invoice.invoice_date}])
+        note.action_post()
+        self.assertEqual(note.amount_residual, 0)
+        self.assertFalse(invoice.activity_ids)
+
     def test_taken_off_its_invoice(self):
         invoice = self.create_invoice(100)
         self.stripe.pay(self.open_link(invoice)['id'])
