@@ -49,7 +49,7 @@ class AccountPayment(models.Model):
         :rtype: account.move
         """
         self.ensure_one()
-        return self.env['account.move'].search(
+        invoices = self.env['account.move'].search(
             [
                 ('move_type', '=', 'out_invoice'),
                 ('state', '=', 'posted'),
@@ -60,6 +60,8 @@ class AccountPayment(models.Model):
             ],
             order='invoice_date_due, id',
         )
+        # What is under way for an invoice would be without a home next.
+        return invoices.filtered(lambda move: not move._stripe_checkout_get_pending_transactions())
 
     def _stripe_checkout_close_inbox(self):
         """Take the to-do off what is decided; that of the others says what is left."""

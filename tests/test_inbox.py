@@ -55,6 +55,16 @@ class TestInbox(StripeCheckoutCommon):
         self.assertIn("20.00", self.get_todos(payment).note)
         self.assertEqual(payment.stripe_checkout_credit, 20)
 
+    def test_not_applied_to_an_invoice_whose_payment_is_under_way(self):
+        """Catches credit put on an invoice whose debit has no home then."""
+        payment = self.pay_twice()
+        under_way = self.create_invoice(100, invoice_date_due='2030-01-01')
+        self.stripe.pay(self.open_link(under_way)['id'], 'us_bank_account')
+        self.process()
+        later = self.create_invoice(100, invoice_date_due='2030-02-01')
+        payment.with_user(self.billing_admin).action_stripe_checkout_apply_credit()
+        self.assertEqual((under_way + later).mapped('payment_state'), ['not_paid', 'paid'])
+
     def test_no_open_invoice(self):
         payment = self.pay_twice()
         with self.assertRaisesRegex(UserError, "no open invoice"):
