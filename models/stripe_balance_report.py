@@ -29,7 +29,8 @@ class StripeBalanceReport(models.Model):
     )
     ahead = fields.Monetary(
         string="Not at Stripe Yet",
-        help="Booked payments and refunds whose balance transaction Stripe has not shown yet.",
+        help="Booked payments and refunds, and refunds that failed, whose balance transaction "
+        "Stripe has not shown yet.",
         readonly=True,
     )
     books = fields.Monetary(
@@ -71,7 +72,8 @@ class StripeBalanceReport(models.Model):
              UNION ALL
                 SELECT journal.id, line.currency_id, line.date,
                        0, 0,
-                       CASE WHEN payment.id IS NOT NULL AND movement.id IS NULL
+                       CASE WHEN movement.id IS NULL
+                             AND (payment.id IS NOT NULL OR refund.state = 'error')
                             THEN line.amount_currency ELSE 0 END,
                        line.amount_currency,
                        -- The failure of a refund reverses it as well, and moves at Stripe, too.
@@ -97,8 +99,8 @@ class StripeBalanceReport(models.Model):
              LEFT JOIN LATERAL (
                        SELECT id
                          FROM stripe_balance_transaction
-                        WHERE payment_id = payment.id
-                          AND kind IN ('capture', 'refund')
+                        WHERE (payment_id = payment.id AND kind IN ('capture', 'refund')
+                               OR payment_id = original.id AND kind = 'refund_failure')
                           AND state != 'pending'
                         LIMIT 1
                        ) movement ON TRUE

@@ -73,6 +73,21 @@ class TestBalanceReport(BalanceCommon):
         )
         self.assertEqual(len(arriving), len(payouts) + len(more))
 
+    def test_failed_refund_that_stripe_shows_later(self):
+        """Catches a difference between the event of the failure and the feed."""
+        refund = self.stripe.refund(self.get_session_id(self.pay(100)), 4000)
+        self.settle()
+        self.feed()
+        self.stripe.fail_refund(refund['id'])
+        self.settle()
+        self.env.flush_all()
+        report = self.env['stripe.balance.report'].search([('provider_id', '=', self.provider.id)])
+        self.assertRecordValues(
+            report, [{'stripe': 56.8, 'books': 96.8, 'ahead': 40, 'difference': 0}]
+        )
+        self.feed()
+        self.assert_ties()
+
     def get_session_id(self, invoice):
         return invoice.transaction_ids.filtered(
             lambda tx: tx.operation != 'refund'
