@@ -274,6 +274,9 @@ class StripeBalanceTransaction(models.Model):
 
     def _is_payment_moved(self, move):
         """Tell whether the payment itself was booked on another day than Stripe's."""
+        if move and move != self.payment_id.move_id:
+            # The reversal of a refund that failed. It bears another day also where no event told.
+            return move.date != self.day and self._get_open_day(self.day) != self.day
         paid_at = self.payment_id.stripe_checkout_paid_at
         return bool(
             move == self.payment_id.move_id

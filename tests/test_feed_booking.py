@@ -425,3 +425,20 @@ class TestFeedBooking(BalanceCommon):
         self.assertRecordValues(row, [{'booked_day': today, 'fee_day': tomorrow, 'moved': True}])
         self.assertEqual(row.statement_line_ids.date, tomorrow)
         self.assert_ties()
+
+    def test_failure_of_a_refund_on_a_locked_day(self):
+        """Catches what a lock date has moved and the report does not list."""
+        refund = self.stripe.refund(self.pay(100).transaction_ids.stripe_checkout_session_id, 4000)
+        self.settle()
+        self.feed()
+        today = self.provider._stripe_checkout_get_day(datetime.now())
+        self.company.fiscalyear_lock_date = today
+        self.stripe.fail_refund(refund['id'])
+        self.settle()
+        self.feed()
+        self.assertRecordValues(
+            self.get_rows(kind='refund_failure'),
+            [{'day': today, 'booked_day': today + timedelta(days=1), 'moved': True}],
+        )
+        self.assertFalse(any(self.get_rows(kind='refund').mapped('moved')))
+        self.assert_ties()
