@@ -1,6 +1,7 @@
 """The early-payment discount: asked for while it lasts, granted by the day the client paid."""
 
 from odoo import fields, models
+from odoo.exceptions import UserError
 
 
 class AccountMove(models.Model):
@@ -65,6 +66,7 @@ class AccountMove(models.Model):
         :param date rate_day: The day whose rate of exchange counts.
         :return: The values of the journal items, beside those of the payment.
         :rtype: list[dict]
+        :raise UserError: If the company has no account for it.
         """
         self.ensure_one()
         company_currency = self.company_id.currency_id
@@ -83,4 +85,13 @@ class AccountMove(models.Model):
             ],
             convert(self._stripe_checkout_get_discount(day)),
         )
-        return [line for lines in counterparts.values() for line in lines]
+        prepared = [line for lines in counterparts.values() for line in lines]
+        if not all(line['account_id'] for line in prepared):
+            raise UserError(
+                self.env._(
+                    "%(company)s has no account for early-payment discounts, or none for their "
+                    "exchange differences. Set it in the accounting settings.",
+                    company=self.company_id.display_name,
+                )
+            )
+        return prepared

@@ -5,7 +5,7 @@ from freezegun import freeze_time
 from odoo import fields
 from odoo.fields import Command
 from odoo.tests import tagged
-from odoo.tools import format_date
+from odoo.tools import format_date, mute_logger
 
 from .common import StripeCheckoutCommon
 
@@ -170,6 +170,24 @@ class TestDiscount(StripeCheckoutCommon):
         self.assertRecordValues(
             invoice, [{'payment_state': 'partial', 'amount_residual': discount}]
         )
+
+    @mute_logger('odoo.addons.payment_stripe_checkout.models.stripe_event_queue')
+    def test_without_an_account_it_waits_and_says_why(self):
+        invoice = self.create_discounted()
+        self.stripe.pay(self.open_link(invoice)['id'])
+        account = self.company.account_journal_early_pay_discount_loss_account_id
+        self.company.account_journal_early_pay_discount_loss_account_id = False
+        self.process()
+        event = self.env['stripe.event'].search([('type', '=', 'checkout.session.completed')])
+        self.assertIn("no account for early-payment discounts", event.error)
+        for _attempt in range(2):
+            event.with_user(self.billing_admin).action_retry()
+            self.run_queue()
+        self.assertIn("no account for early-payment discounts", event.sudo().activity_ids.note)
+        self.company.account_journal_early_pay_discount_loss_account_id = account
+        event.with_user(self.billing_admin).action_retry()
+        self.run_queue()
+        self.assertEqual(invoice.payment_state, 'paid')
 
     def test_lost_dispute_leaves_it_granted(self):
         invoice = self.create_discounted()
