@@ -9,12 +9,18 @@ class AccountMove(models.Model):
     _inherit = 'account.move'
 
     def write(self, vals):
-        """Override of `account` to retire the open session of an invoice that is taken back."""
+        """Override of `account` to retire the open session of an invoice that is taken back, or
+        that is paid otherwise.
+        """
         res = super().write(vals)
         if vals.get('state') in ('draft', 'cancel'):
             self._stripe_checkout_note_change()
         if vals.get('state') == 'cancel':
             self._stripe_checkout_get_paid_transactions()._stripe_checkout_follow_up_credit()
+        if 'matched_payment_ids' in vals:
+            # A payment without an entry, which nothing is matched with.
+            registered = self.filtered(lambda move: move.payment_state == 'in_payment')
+            registered._stripe_checkout_note_change()
         return res
 
     def _post(self, soft=True):

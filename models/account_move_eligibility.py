@@ -70,6 +70,8 @@ class AccountMove(models.Model):
             return 'zero'
         if self.currency_id.is_zero(self.amount_residual):
             return 'refunded' if self._stripe_checkout_is_refunded() else 'paid'
+        if self._stripe_checkout_is_registered():
+            return 'paid'
         if self._stripe_checkout_get_pending_transactions():
             return 'processing'
         if self.payment_state == 'blocked':

@@ -74,7 +74,7 @@ class AccountMove(models.Model):
             return ['applied' if is_settled else 'credit']
         if self.payment_state == 'reversed' or (is_settled and self._stripe_checkout_is_refunded()):
             return ['refunded']
-        if is_settled:
+        if is_settled or self._stripe_checkout_is_registered():
             return ['paid']
         keys = []
         if self.currency_id.compare_amounts(self.amount_residual, self.amount_total) < 0:

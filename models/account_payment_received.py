@@ -22,6 +22,33 @@ class AccountPayment(models.Model):
 class AccountMove(models.Model):
     _inherit = 'account.move'
 
+    def _stripe_checkout_is_registered(self):
+        """Tell whether all that is left was received otherwise, and waits for the bank's statement.
+
+        With Odoo's accounting app a payment may have no entry until then: it leaves the balance as
+        it was.
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        if self.payment_state != 'in_payment':
+            return False
+        # In sudo mode: clients cannot read payments.
+        waiting_sudo = self.sudo().matched_payment_ids.filtered(
+            lambda payment: (
+                not payment.move_id
+                and payment.payment_type == 'inbound'
+                and payment.state in ('in_process', 'paid')
+            )
+        )
+        received = sum(
+            payment.currency_id._convert(
+                payment.amount, self.currency_id, self.company_id, payment.date
+            )
+            for payment in waiting_sudo
+        )
+        return self.currency_id.compare_amounts(received, self._stripe_checkout_get_due()) >= 0
+
     def _compute_payments_widget_reconciled_info(self):
         """Override of `account` to say of each payment on the invoice how it came in."""
         res = super()._compute_payments_widget_reconciled_info()

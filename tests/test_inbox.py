@@ -257,6 +257,26 @@ class TestInbox(StripeCheckoutCommon):
                     [line] = invoice.invoice_payments_widget['content']
                     self.assertEqual(line['payment_method_name'].lower(), received_by)
 
+    def test_received_without_an_entry_until_the_bank_shows_it(self):
+        """As with Odoo's accounting app. Catches a check that leaves the invoice payable online."""
+        moves = type(self.env['account.move'])
+        self.patch(moves, '_get_invoice_in_payment_state', lambda _move: 'in_payment')
+        journal = self.company_data['default_journal_bank']
+        journal.inbound_payment_method_line_ids.payment_account_id = False
+        for amount, state, status in ((40, 'payable', 'open'), (100, 'paid', 'expired')):
+            with self.subTest(amount):
+                invoice = self.create_invoice(100)
+                session = self.open_link(invoice)
+                payment = self.register_payment(invoice, received_by='check', amount=amount)
+                self.run_queue()
+                self.assertFalse(payment.move_id)
+                self.assertEqual(invoice.amount_residual, 100)
+                self.assertEqual(invoice._stripe_checkout_get_state(), state)
+                self.assertEqual(self.stripe.session(session['id'])['status'], status)
+        self.assertEqual(invoice._stripe_checkout_get_badge_keys(), ['paid'])
+        payment.action_cancel()
+        self.assertEqual(invoice._stripe_checkout_get_state(), 'payable')
+
     def test_several_invoices_at_once(self):
         invoices = self.create_invoice(100) + self.create_invoice(50)
         payments = self.register_payment(invoices, received_by='ach', group_payment=False)
