@@ -135,13 +135,24 @@ class StripeDispute(models.Model):
         # Where part of the payment was disputed, the rest stays where it was: first with what went
         # back before, by a refund or another dispute, else that would be owed beside the invoice.
         returned = matched.filtered(lambda line: not line.move_id.is_invoice())
-        for lines in (debit, returned, matched - returned):
+        paid = matched - returned
+        for lines in (debit, returned, paid):
             rest = lines.filtered(
                 lambda line: not line.reconciled and line.parent_state == 'posted'
             )
             if rest and not credit.reconciled:
                 self.transaction_id._stripe_checkout_try_plan([credit + rest])
         self.transaction_id._stripe_checkout_follow_up_credit()
+        if self.invoice_ids and not paid:
+            # It had no home, as what is paid twice: nothing is owed again.
+            self._tell_invoices(
+                self.env._(
+                    "The dispute was lost: %(amount)s went back to the client. No invoice was paid "
+                    "with it.",
+                    amount=self.currency_id.format(self.amount),
+                )
+            )
+            return
         self._tell_invoices(
             self.env._(
                 "The dispute was lost: %(amount)s went back to the client, and the invoice is open "

@@ -184,6 +184,20 @@ class TestInbox(StripeCheckoutCommon):
         self.assertEqual(invoice.payment_state, 'paid')
         self.assertFalse(invoice.activity_ids)
 
+    def test_disputed_without_a_home(self):
+        """Catches a client who is asked again for what was paid twice and went back."""
+        payment = self.pay_twice()
+        invoice = payment.invoice_ids
+        self.stripe.lose_dispute(self.stripe.dispute(payment.stripe_checkout_session_id)['id'])
+        self.process()
+        self.assertEqual(invoice.payment_state, 'paid')
+        self.assertFalse(invoice.activity_ids)
+        self.assertFalse(self.get_inbox())
+        self.assertFalse(self.get_todos(payment))
+        messages = ' '.join(invoice.message_ids.mapped('body'))
+        self.assertIn("No invoice was paid with it", messages)
+        self.assertNotIn("is open again", messages)
+
     def test_refunded_once_it_was_applied_to_another_invoice(self):
         """Catches a credit note of the invoice that was paid which no refund is matched with."""
         payment, invoice = self.apply_to_another()
