@@ -153,18 +153,20 @@ class StripeDispute(models.Model):
                 )
             )
             return
+        opened = paid.filtered(lambda line: not line.reconciled).move_id or self.invoice_ids
         self._tell_invoices(
             self.env._(
                 "The dispute was lost: %(amount)s went back to the client, and the invoice is open "
                 "again.",
                 amount=self.currency_id.format(self.amount),
-            )
+            ),
+            opened,
         )
         note = self.env._(
             "%(amount)s of %(invoices)s went back to the client (%(reason)s): it is owed again. "
             "Ask for it in another way, or make a credit note.",
             amount=self.currency_id.format(self.amount),
-            invoices=', '.join(self.invoice_ids.mapped('name')) or self.transaction_id.reference,
+            invoices=', '.join(opened.mapped('name')) or self.transaction_id.reference,
             reason=self.reason,
         )
         discount = self.currency_id.round(-sum(credit.mapped('amount_currency')) - payment.amount)
@@ -174,7 +176,7 @@ class StripeDispute(models.Model):
                 discount=self.currency_id.format(discount),
             )
         self.transaction_id._stripe_checkout_schedule_follow_up(
-            self.env._("Dispute lost"), note, documents=self.invoice_ids
+            self.env._("Dispute lost"), note, documents=opened
         )
 
     def _prepare_chargeback(self, receivable, facts):
@@ -243,8 +245,8 @@ class StripeDispute(models.Model):
             user_id=self.provider_id._stripe_checkout_get_follow_up_user(self.company_id).id,
         )
 
-    def _tell_invoices(self, message):
-        for invoice in self.invoice_ids:
+    def _tell_invoices(self, message, invoices=None):
+        for invoice in invoices or self.invoice_ids:
             invoice.message_post(body=message)
 
 

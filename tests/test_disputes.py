@@ -272,6 +272,22 @@ class TestDisputes(StripeCheckoutCommon):
 
     # === SEVERAL INVOICES === #
 
+    def test_lost_part_of_a_payment_of_several_invoices(self):
+        """Catches a to-do on an invoice that stays paid."""
+        first, second = self.create_invoice(60), self.create_invoice(40)
+        link = self.env['stripe.payment.link']._get_or_create_for_all(first + second)
+        response = self.url_open(link._get_path(), allow_redirects=False)
+        checkout = self.get_session(response.headers['Location'])
+        self.stripe.pay(checkout['id'])
+        self.process()
+        self.stripe.lose_dispute(self.stripe.dispute(checkout['id'], 3000)['id'])
+        self.process()
+        opened = (first + second).filtered('amount_residual')
+        self.assertEqual(opened.mapped('amount_residual'), [30])
+        [todo] = (first + second).activity_ids
+        self.assertEqual((todo.res_id, todo.summary), (opened.id, "Dispute lost"))
+        self.assertIn(f"of {opened.name} went back", todo.note)
+
     def test_lost_payment_of_several_invoices(self):
         first, second = self.create_invoice(60), self.create_invoice(40)
         link = self.env['stripe.payment.link']._get_or_create_for_all(first + second)
