@@ -66,7 +66,7 @@ class PayController(http.Controller):
             return self._render('state', {'link': link, 'state': state})
         return self._lead(link)
 
-    @http.route('/pay/<string:token>/checkout', **{**PAGE, 'methods': ['POST']})
+    @http.route('/pay/<string:token>/checkout', **{**PAGE, 'methods': ['GET', 'POST']})
     def checkout(self, token):
         """Lead somebody to Stripe who pressed Pay, where a mere visit does not.
 
@@ -75,6 +75,8 @@ class PayController(http.Controller):
         link = request.env['stripe.payment.link']._find(token)
         if not link:
             return self._render_unknown()
+        if request.httprequest.method != 'POST':
+            return self._lead_to_link(link)
         self._use_language_of(link)
         return self._lead(link)
 
@@ -289,6 +291,14 @@ class PayController(http.Controller):
         for name in {'link', 'transaction'} & values.keys():
             values[name] = values[name] and values[name].with_context(lang=lang)
         return self._protect(request.render(template, values))
+
+    def _lead_to_link(self, link):
+        """Lead to the link whoever comes to the address of one of its buttons without pressing it:
+        a browser that opens its pages again asks for them anew.
+
+        :param stripe.payment.link link: The link.
+        """
+        return self._protect(request.redirect(link._get_path(), code=303))
 
     @staticmethod
     def _is_way_back(link):

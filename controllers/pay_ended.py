@@ -8,7 +8,7 @@ from .pay import PAGE, PayController
 class PayEndedController(PayController):
     """What a link that leads to no payment offers instead: a new link, or the receipts."""
 
-    @http.route('/pay/<string:token>/renew', **{**PAGE, 'methods': ['POST']})
+    @http.route('/pay/<string:token>/renew', **{**PAGE, 'methods': ['GET', 'POST']})
     def renew(self, token):
         """Mail a fresh link to the invoices' own contact, whoever asks; the holder sees none.
 
@@ -17,6 +17,8 @@ class PayEndedController(PayController):
         link = request.env['stripe.payment.link']._find(token)
         if not link:
             return self._render_unknown()
+        if request.httprequest.method != 'POST':
+            return self._lead_to_link(link)
         self._use_language_of(link)
         state = link._get_state()
         if state in ('expired', 'replaced') and link._get_contact().email:

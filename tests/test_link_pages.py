@@ -164,6 +164,17 @@ class TestLinkPages(StripeCheckoutCommon):
         self.assertEqual(response.status_code, 404)
         self.assertEqual(self.read_mails(), [])
 
+    def test_address_of_a_button_leads_to_the_link(self):
+        """Catches an error for a browser that opens its last page again."""
+        path = self.expire(self.create_invoice(100))
+        for action in ('renew', 'checkout'):
+            response = self.visit(f'{path}/{action}')
+            self.assertEqual(response.status_code, 303)
+            self.assertTrue(response.headers['Location'].endswith(path))
+            self.assertEqual(self.visit(f'/pay/unknown/{action}').status_code, 404)
+        self.assertEqual(self.read_mails(), [])
+        self.assertEqual(self.get_creations(), [])
+
     def test_contact_without_an_address_is_promised_no_mail(self):
         path = self.expire(self.create_invoice(100))
         page = self.visit(path, 'expired')
