@@ -168,6 +168,8 @@ class PortalAccountStripeCheckout(PortalAccount):
             links_sudo = request.env['stripe.payment.link'].sudo()
             link = links_sudo._get_or_create_for_all(invoices.sudo())
             return request.redirect(link._get_path(), code=303)
+        if len(invoices) == 1:
+            return request.redirect(invoices.get_portal_url())  # It says why.
         states = invoices._stripe_checkout_get_states()
         payable = invoices.filtered(lambda invoice: states[invoice] == 'payable')
         values = {

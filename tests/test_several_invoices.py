@@ -273,6 +273,25 @@ class TestSeveralInvoices(PortalCommon):
         [form] = page.xpath(".//form")
         self.assertEqual(self.get_session(self.submit(form).url)['amount_total'], 12000)
 
+    def test_a_single_one_that_was_paid_in_another_tab(self):
+        """Catches a page that speaks of several invoices to whoever has pressed Pay for one."""
+        invoice = self.create_invoice(100)
+        page = self.open_page('/my/billing')
+        [form] = page.xpath("//form[@name='o_stripe_checkout_pay_group']")
+        self.pay_otherwise(invoice)
+        response = self.submit(form)
+        self.assertIn(f'/my/invoices/{invoice.id}?', response.url)
+        self.assertIn("This invoice is paid", response.text)
+
+    def test_the_way_back_from_several(self):
+        first, second, _third = self.create_three()
+        self.open_session_of(first, second)
+        links = (first + second).sudo().stripe_payment_link_ids
+        link = links.filtered(lambda link: len(link.move_ids) == 2)
+        page = self.open_page(f'{link._get_path()}/cancelled')
+        [back] = page.xpath("//a[@name='o_stripe_checkout_back']/@href")
+        self.assertEqual(back, '/my/invoices')
+
     def test_too_much_for_one_payment(self):
         invoices = [self.create_invoice(600_000), self.create_invoice(700_000)]
         page = self.read_page(self.pay_ticked(*invoices))
