@@ -4,6 +4,8 @@ import psycopg2
 
 from odoo import api, fields, models
 
+from ..const import PROVIDER_CODE
+
 _logger = logging.getLogger(__name__)
 
 STAFF_GROUPS = 'account.group_account_invoice,account.group_account_readonly'
@@ -33,8 +35,8 @@ class AccountMove(models.Model):
 
     stripe_checkout_test_mode = fields.Boolean(
         string="Online Payment in Test Mode",
-        help="The payment link leads to test payments, or such a payment is matched with the "
-        "invoice. No money moves.",
+        help="The payment link leads to test payments, or such a payment is under way or matched "
+        "with the invoice. No money moves.",
         compute='_compute_stripe_checkout_url',
         compute_sudo=True,
         groups=STAFF_GROUPS,
@@ -50,6 +52,7 @@ class AccountMove(models.Model):
     )
     def _compute_stripe_checkout_url(self):
         tested = self._stripe_checkout_filter_paid_in_test_mode()
+        tested |= self.filtered(lambda move: move._stripe_checkout_is_under_way_in_test_mode())
         for move in self:
             link = move.stripe_payment_link_ids._get_current()
             payable = link and move._stripe_checkout_get_state() == 'payable'
@@ -70,6 +73,16 @@ class AccountMove(models.Model):
             ('credit_move_id.journal_id.stripe_checkout_mode', '=', 'test'),
         ]).debit_move_id.move_id
         return self & tested.with_env(self.env)
+
+    def _stripe_checkout_is_under_way_in_test_mode(self):
+        """Tell whether a payment of the invoice is on its way that moves no money.
+
+        :rtype: bool
+        """
+        return any(
+            tx.provider_code == PROVIDER_CODE and not tx.is_live
+            for tx in self._stripe_checkout_get_pending_transactions()
+        )
 
     def _post(self, soft=True):
         """Override of `account` to give every customer invoice its payment link.

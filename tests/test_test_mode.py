@@ -38,6 +38,24 @@ class TestTestMode(StripeCheckoutCommon):
         self.assertNotIn('test', (self.company_data['default_journal_bank'].name or '').lower())
         self.assertIn("(test)", payment.journal_id.name)
 
+    def test_debit_under_way_is_marked(self):
+        invoice = self.create_invoice(100)
+        self.stripe.pay(self.open_link(invoice)['id'], method='us_bank_account')
+        self.deliver()
+        self.run_queue()
+        portal_user = new_test_user(self.env, login='marked_client', groups='base.group_portal')
+        portal_user.partner_id.parent_id = self.client
+        self.authenticate('marked_client', 'marked_client')
+        for live in (False, True):
+            if live:
+                self.go_live()
+            invoice.invalidate_recordset()
+            self.assertTrue(invoice.with_user(self.billing_admin).stripe_checkout_test_mode)
+            for path in ('/my/billing', invoice.get_portal_url()):
+                page = html.fromstring(self.url_open(path).content)
+                marks = page.xpath("//*[@name='o_stripe_checkout_test_mode']")
+                self.assertEqual(len(marks), 1, path)
+
     def test_live_pages_carry_no_mark(self):
         invoice = self.create_invoice(100)
         path = self.get_path(invoice)
