@@ -37,6 +37,13 @@ class AccountMove(models.Model):
         compute_sudo=True,
         groups=STAFF_GROUPS,
     )
+    stripe_checkout_reason = fields.Char(
+        string="Why Not Online",
+        help="What the client reads where the invoice cannot be paid online.",
+        compute='_compute_stripe_checkout_reason',
+        compute_sudo=True,
+        groups=STAFF_GROUPS,
+    )
     stripe_checkout_timeline = fields.Html(
         string="History",
         compute='_compute_stripe_checkout_timeline',
@@ -152,6 +159,11 @@ class AccountMove(models.Model):
                 & Domain('provider_code', 'not in', ('none', 'custom'))
             ),
         }
+
+    @api.depends('stripe_checkout_status')
+    def _compute_stripe_checkout_reason(self):
+        for move in self:
+            move.stripe_checkout_reason = move._stripe_checkout_get_reason()
 
     # === HISTORY === #
 

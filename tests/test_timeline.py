@@ -299,7 +299,8 @@ class TestTimeline(StripeCheckoutCommon):
         [node] = html.fromstring(view['arch'].encode()).xpath(
             f"//page[@name='stripe_checkout']//*[@name='{name}']"
         )
-        values = as_biller.read(['state', 'stripe_checkout_status', 'stripe_checkout_url'])[0]
+        fields_read = ['state', 'stripe_checkout_status', 'stripe_checkout_url']
+        values = as_biller.read([*fields_read, 'stripe_checkout_reason'])[0]
         conditions = node.xpath("ancestor-or-self::*[ancestor-or-self::page]/@invisible")
         return not any(safe_eval(condition, values) for condition in conditions)
 
@@ -316,6 +317,19 @@ class TestTimeline(StripeCheckoutCommon):
         self.work()
         self.assert_status(invoice, 'paid')
         self.assertTrue(self.is_visible(invoice, 'stripe_checkout_status'))
+
+    def test_form_offers_no_link_where_nothing_can_be_paid(self):
+        """Catches buttons that lead to a refusal only, as before Stripe is connected."""
+        invoice = self.create_invoice(100)
+        names = ('open_remind', 'new_link')
+        for name in names:
+            self.assertTrue(self.is_visible(invoice, f'action_stripe_checkout_{name}'))
+        self.assertFalse(self.is_visible(invoice, 'stripe_checkout_reason'))
+        self.provider.action_stripe_checkout_disconnect(now=True)
+        for name in names:
+            self.assertFalse(self.is_visible(invoice, f'action_stripe_checkout_{name}'))
+        self.assertTrue(self.is_visible(invoice, 'stripe_checkout_reason'))
+        self.assertIn("cannot be paid online", invoice.stripe_checkout_reason)
 
     def test_a_part_link_can_be_revoked_after_the_end_of_the_other(self):
         self.provider.stripe_checkout_allow_partial = True
