@@ -23,13 +23,14 @@ class PaymentProvider(models.Model):
             activity_type,
             summary=self.env._("Online payments need attention"),
             note=message,
-            user_id=self._stripe_checkout_get_health_user().id,
+            user_id=self._stripe_checkout_get_admin_user().id,
         )
 
-    def _stripe_checkout_get_health_user(self):
-        """Return which billing admin receives the to-do about the connection.
+    def _stripe_checkout_get_admin_user(self):
+        """Return which billing admin receives the to-dos that only they can see to the end: about
+        the connection, events and movements of the balance.
 
-        Whoever follows payments up need not be one, and could not even open it.
+        Whoever follows payments up need not be one, and could not even open them.
 
         :return: Who is set for the follow-up, or has connected, where they can; else any who can.
         :rtype: res.users

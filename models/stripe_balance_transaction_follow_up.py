@@ -139,7 +139,7 @@ class StripeBalanceTransaction(models.Model):
             ACTIVITY_TYPE,
             summary=summary,
             note=note,
-            user_id=self.provider_id._stripe_checkout_get_follow_up_user().id,
+            user_id=self.provider_id._stripe_checkout_get_admin_user().id,
         )
 
     def _get_invoice_names(self):

@@ -192,7 +192,8 @@ class StripeEvent(models.Model):
                 self.env._("Nothing to do: only events to process or failed ones can be retried."),
                 'info',
             )
-        again.sudo().write({'next_attempt_at': self._get_now()})
+        # What a worker holds is being processed: nobody waits for it.
+        again.sudo().try_lock_for_update().next_attempt_at = self._get_now()
         self._wake_queue()
         return self.env['payment.provider']._stripe_checkout_notify(
             self.env._("Events that are processed again now: %(count)s", count=len(again))

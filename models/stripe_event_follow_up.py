@@ -62,7 +62,7 @@ class StripeEvent(models.Model):
                     amount=event._describe_amount(),
                     error=event.error,
                 ),
-                user_id=provider._stripe_checkout_get_follow_up_user().id,
+                user_id=provider._stripe_checkout_get_admin_user().id,
             )
 
     def _describe_amount(self):

@@ -88,7 +88,10 @@ class StripeEvent(models.Model):
         :return: Whether that is so; False for an event about anything else than a session.
         :rtype: bool
         """
-        facts = self._read_session_facts()
+        try:
+            facts = self._read_session_facts()
+        except Exception:
+            return False  # Its handler says what is wrong with it, and holds up no other.
         return bool(
             facts
             and self.source == 'webhook'

@@ -136,36 +136,45 @@ class StripeEvent(models.Model):
 
     def _process_batch(self):
         """Process the events together, or one by one if that fails."""
+        locked = self._lock_batch()
         try:
-            locked = self._lock_batch()
-            locked._handle()
-            locked._set_done()
-            self._commit()
+            # What fails stays held: under way and not held it would pass for a dead worker's.
+            with self.env.cr.savepoint():
+                locked._handle()
+                locked._set_done()
         except Exception as error:
-            self.env.cr.rollback()
-            # Of the operational errors only these (PostgreSQL's class 40) pass by themselves: a
-            # statement that times out, say, does so again.
-            if isinstance(error, TransactionRollbackError) and self._give_back():
-                return
-            if len(self) == 1 and self._leave_behind(error):
-                return
-            # Where Stripe does not answer one, each of the others would wait as long.
-            if len(self) == 1 or isinstance(error, stripe.APIConnectionError):
-                self._set_failed(error)
-                return
-            _logger.info("A batch of %s events failed, processing one by one", len(self))
-            self._put_aside()
-            for event in self:
-                event._process_alone()
+            self.env.cr.postcommit.clear()  # Of what was taken back.
+            locked._note_failure(error)
+        else:
+            self._commit()
+
+    def _note_failure(self, error):
+        """Decide what becomes of events, held, whose processing failed.
+
+        :param Exception error: What went wrong.
+        """
+        # Of the operational errors only these (PostgreSQL's class 40) pass by themselves: a
+        # statement that times out, say, does so again.
+        if isinstance(error, TransactionRollbackError) and self._give_back():
+            return
+        if len(self) == 1 and self._leave_behind(error):
+            return
+        # Where Stripe does not answer one, each of the others would wait as long.
+        if len(self) == 1 or isinstance(error, stripe.APIConnectionError):
+            self._set_failed(error)
+            return
+        _logger.info("A batch of %s events failed, processing one by one", len(self))
+        self._put_aside()
+        for event in self:
+            event._process_alone()
 
     def _put_aside(self):
         """Keep the events from other workers while they are processed one by one.
 
         They are not held then, and what is under way and not held passes for a dead worker's.
         """
-        locked = self._lock_batch()
-        locked.write({'under_way': False, 'next_attempt_at': self._get_now() + ALONE_PAUSE})
-        locked[:1]._schedule_next_attempt()  # Should this worker die, too.
+        self.write({'under_way': False, 'next_attempt_at': self._get_now() + ALONE_PAUSE})
+        self[:1]._schedule_next_attempt()  # Should this worker die, too.
         self._commit()
 
     def _process_alone(self):
@@ -195,12 +204,11 @@ class StripeEvent(models.Model):
         self._close_follow_up()
 
     def _set_failed(self, error):
-        """Keep the error, and try again later, less and less often.
+        """Keep the error of events that are held, and try again later, less and less often.
 
         :param Exception error: What went wrong.
         """
-        locked = self._lock_batch()
-        for event in locked:
+        for event in self:
             _logger.warning(
                 "Event %s (%s) failed: %s",
                 event.event_id,
@@ -217,37 +225,25 @@ class StripeEvent(models.Model):
                 'conflicts': 0,
                 'error': event._describe_error(error),
             })
-        locked._follow_up_safely()
-        locked._schedule_next_attempt()
+        self._follow_up_safely()
+        self._schedule_next_attempt()
         self._commit()
 
     def _give_back(self):
-        """Take the mark off events that another transaction was faster with: no attempt.
+        """Take the mark off held events that another transaction was faster with: no attempt.
 
         :return: Whether they were given back; False if that has happened often enough.
         :rtype: bool
         """
-        self._commit()
         if max(self.mapped('conflicts')) >= CONFLICT_LIMIT:
             return False
-        self.env.cr.execute(
-            SQL(
-                """
-                UPDATE stripe_event
-                   SET under_way = FALSE,
-                       conflicts = COALESCE(conflicts, 0) + 1,
-                       next_attempt_at = LEAST(next_attempt_at, %s)
-                 WHERE id IN (
-                    SELECT id FROM stripe_event
-                     WHERE id = ANY(%s) AND under_way
-                       FOR UPDATE SKIP LOCKED
-                )
-                """,
-                self._get_now(),
-                self.ids,
-            )
-        )
-        self.env.invalidate_all(flush=False)
+        now = self._get_now()
+        for event in self:
+            event.write({
+                'under_way': False,
+                'conflicts': event.conflicts + 1,
+                'next_attempt_at': min(event.next_attempt_at, now),
+            })
         self._commit()
         return True
 

@@ -175,16 +175,27 @@ class TestQueue(StripeCheckoutCommon):
         self.assertEqual(self.get_event(good).state, 'done')
 
     @mute_logger(QUEUE)
+    def test_event_that_cannot_even_be_read_holds_up_no_other(self):
+        unreadable = self.get_event(self.pay())
+        unreadable.sudo().payload = {**unreadable.payload, 'customer_details': 'nonsense'}
+        good = self.pay()
+        self.run_queue()
+        self.assertEqual((unreadable.state, unreadable.attempts), ('failed', 1))
+        self.assert_booked(good, 100)
+
+    @mute_logger(QUEUE)
     def test_others_leave_alone_what_is_processed_one_by_one(self):
         """Catches events that pass for a dead worker's, whose attempts are counted twice then."""
-        self.poison(self.get_event(self.pay()))
+        bad = self.get_event(self.pay())
+        self.poison(bad)
         good = [self.pay(), self.pay()]
+        ours = bad.concat(*map(self.get_event, good))
         Event = self.registry['stripe.event']
         handle, seen = Event._handle, []
 
         def look_and_handle(events):
-            if len(events) == 1:
-                others = [('id', 'not in', events.ids), ('state', '=', 'pending')]
+            if len(events) == 1 and events in ours:
+                others = [('id', 'in', (ours - events).ids), ('state', '=', 'pending')]
                 due = [('next_attempt_at', '<=', datetime.now())]
                 seen.append(events.search_count([*others, '|', ('under_way', '=', True), *due]))
             return handle(events)

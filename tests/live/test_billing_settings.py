@@ -92,7 +92,7 @@ def test_settings_page_of_administrators(site, connected, open_browser, device, 
     write = ('payment.provider', 'write', [connected['id']])
     site.administrator.call(*write, {'is_published': False})
     _open_invoicing_settings(administrator)
-    block.get_by_text("No new payment is taken now").wait_for()
+    block.get_by_text("New payments are switched off").wait_for()
     site.administrator.call(*write, {'is_published': True})
 
     _open_invoicing_settings(administrator)
