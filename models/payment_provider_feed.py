@@ -8,7 +8,7 @@ from psycopg2.extensions import TransactionRollbackError
 
 from odoo import api, fields, models
 
-from .. import balance_facts, utils
+from .. import balance_facts, const, utils
 from ..const import PROVIDER_CODE
 
 _logger = logging.getLogger(__name__)
@@ -304,8 +304,35 @@ class PaymentProvider(models.Model):
             [
                 {
                     **balance_facts.read_transaction(movement),
-                    'is_ours': self._stripe_checkout_is_ours(movement.get('source')),
+                    'is_ours': self._stripe_checkout_is_source_ours(movement.get('source')),
                 }
                 for movement in reversed(movements)
             ],
+        )
+
+    def _stripe_checkout_is_source_ours(self, source):
+        """Tell whether what moved the balance was made by this database, or pays a session that is
+        open here.
+
+        What was under way when a backup was made names another database once that is restored. Its
+        PaymentIntent is not known before the session is settled.
+
+        :param dict|str|None source: Stripe's object, with its metadata.
+        :rtype: bool
+        """
+        if self._stripe_checkout_is_ours(source):
+            return True
+        metadata = (source.get('metadata') if isinstance(source, dict) else None) or {}
+        if metadata.get(const.METADATA_PROVIDER) != str(self.id):
+            return False
+        transactions_sudo = self.env['payment.transaction'].sudo()
+        return bool(
+            transactions_sudo.search_count(
+                [
+                    ('provider_id', '=', self.id),
+                    ('reference', '=', metadata.get(const.METADATA_TRANSACTION)),
+                    ('state', '=', 'draft'),
+                ],
+                limit=1,
+            )
         )

@@ -4,16 +4,11 @@ from freezegun import freeze_time
 
 from odoo.tests import tagged
 
+from .balance_common import BalanceCommon
 from .common import StripeCheckoutCommon
 
 
-@tagged('post_install', '-at_install')
-class TestRestored(StripeCheckoutCommon):
-    """A backup that was restored in place of its database knows what it has stored.
-
-    Odoo gives it another identity unless whoever restores it says that it was moved.
-    """
-
+class RestoredCommon(StripeCheckoutCommon):
     def setUp(self):
         super().setUp()
         self.invoice = self.create_invoice(100)
@@ -26,6 +21,14 @@ class TestRestored(StripeCheckoutCommon):
         parameters.init(force=True)
         self.assertNotEqual(parameters.get_param('database.uuid'), uuid)
         parameters.set_param('web.base.url', self.base_url())
+
+
+@tagged('post_install', '-at_install')
+class TestRestored(RestoredCommon):
+    """A backup that was restored in place of its database knows what it has stored.
+
+    Odoo gives it another identity unless whoever restores it says that it was moved.
+    """
 
     def process(self):
         self.deliver()
@@ -70,3 +73,19 @@ class TestRestored(StripeCheckoutCommon):
         self.assertEqual(payment.amount_available_for_refund, 60)
         disputes = self.invoice.with_user(self.billing_admin).stripe_checkout_dispute_ids
         self.assertEqual(disputes.status, 'needs_response')
+
+
+@tagged('post_install', '-at_install')
+class TestRestoredBalance(RestoredCommon, BalanceCommon):
+    def test_balance_is_read_before_the_event_of_a_payment_comes(self):
+        """Catches a payment that is on the clearing account twice: as what is to be classified."""
+        self.restore()
+        self.stripe.pay(self.session['id'])
+        self.stripe.make_balance_transactions()
+        self.feed()
+        self.assertEqual(self.get_rows().mapped('state'), ['pending'])
+        self.settle()
+        self.feed()
+        self.assert_booked(self.invoice, 100)
+        self.assert_ties()
+        self.assertFalse(self.get_items(self.provider.stripe_checkout_classify_account_id))
