@@ -143,8 +143,9 @@ class StripeDispute(models.Model):
             if rest and not credit.reconciled:
                 self.transaction_id._stripe_checkout_try_plan([credit + rest])
         self.transaction_id._stripe_checkout_follow_up_credit()
-        if self.invoice_ids and not paid:
-            # It had no home, as what is paid twice: nothing is owed again.
+        opened = paid.filtered(lambda line: not line.reconciled).move_id
+        if self.invoice_ids and not opened:
+            # It had no home, as what is paid twice or beyond the invoice: nothing is owed again.
             self._tell_invoices(
                 self.env._(
                     "The dispute was lost: %(amount)s went back to the client. No invoice was paid "
@@ -153,7 +154,6 @@ class StripeDispute(models.Model):
                 )
             )
             return
-        opened = paid.filtered(lambda line: not line.reconciled).move_id or self.invoice_ids
         self._tell_invoices(
             self.env._(
                 "The dispute was lost: %(amount)s went back to the client, and the invoice is open "

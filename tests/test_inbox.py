@@ -198,6 +198,21 @@ class TestInbox(StripeCheckoutCommon):
         self.assertIn("No invoice was paid with it", messages)
         self.assertNotIn("is open again", messages)
 
+    def test_what_went_beyond_the_invoice_is_disputed(self):
+        """Catches a client who is asked again for an invoice that stays paid."""
+        invoice = self.create_invoice(100)
+        session = self.open_link(invoice)
+        self.register_payment(invoice, amount=40)
+        self.stripe.pay(session['id'])
+        self.process()
+        self.assertEqual(self.get_inbox().stripe_checkout_credit, 40)
+        self.stripe.lose_dispute(self.stripe.dispute(session['id'], 4000)['id'])
+        self.process()
+        self.assertEqual(invoice.payment_state, 'paid')
+        self.assertFalse(invoice.activity_ids)
+        self.assertFalse(self.get_inbox())
+        self.assertNotIn("is open again", ' '.join(invoice.message_ids.mapped('body')))
+
     def test_refunded_once_it_was_applied_to_another_invoice(self):
         """Catches a credit note of the invoice that was paid which no refund is matched with."""
         payment, invoice = self.apply_to_another()
