@@ -12,7 +12,10 @@ class AccountPartialReconcile(models.Model):
         partials = super().create(vals_list)
         partials._stripe_checkout_note_change()
         payments = partials.credit_move_id.move_id.origin_payment_id
-        payments.filtered('stripe_checkout_payment_intent')._stripe_checkout_close_inbox()
+        online = payments.filtered('stripe_checkout_payment_intent')
+        online._stripe_checkout_close_inbox()
+        # In sudo mode: whoever matches an entry need not see disputes.
+        self.env['stripe.dispute'].sudo()._note_applied(online)
         refunds = partials.debit_move_id.move_id.origin_payment_id
         # In sudo mode: whoever matches an entry need not see online payments.
         refunds_sudo = refunds.filtered('stripe_checkout_refund_id').sudo()

@@ -113,6 +113,22 @@ class StripeDispute(models.Model):
         dispute._follow_up()
         return dispute
 
+    @api.model
+    def _note_applied(self, payments):
+        """Let running disputes speak of what their payments have paid meanwhile: what an order was
+        paid for in advance is invoiced later, and staff apply what has no home.
+
+        :param account.payment payments: The payments.
+        """
+        if not payments:
+            return
+        running = self.search([
+            ('transaction_id.payment_id', 'in', payments.ids),
+            ('status', 'not in', FINAL),
+        ])
+        for dispute in running:
+            dispute.invoice_ids = dispute.transaction_id._stripe_checkout_get_paid_invoices()
+
     # === LOST === #
 
     def _charge_back(self, facts):

@@ -213,6 +213,18 @@ class TestInbox(StripeCheckoutCommon):
         self.assertFalse(self.get_inbox())
         self.assertNotIn("is open again", ' '.join(invoice.message_ids.mapped('body')))
 
+    def test_applied_to_another_invoice_while_it_is_disputed(self):
+        """Catches a reminder of an invoice whose payment is disputed."""
+        payment = self.pay_twice()
+        former = payment.invoice_ids
+        self.stripe.dispute(payment.stripe_checkout_session_id)
+        self.process()
+        self.assertEqual(former._stripe_checkout_filter_disputed(), former)
+        invoice = self.create_invoice(150)
+        payment.with_user(self.billing_admin).action_stripe_checkout_apply_credit()
+        self.assertEqual(invoice.payment_state, 'partial')
+        self.assertEqual((former + invoice)._stripe_checkout_filter_disputed(), invoice)
+
     def test_refunded_once_it_was_applied_to_another_invoice(self):
         """Catches a credit note of the invoice that was paid which no refund is matched with."""
         payment, invoice = self.apply_to_another()

@@ -236,6 +236,17 @@ class TestPaymentForm(StripeCheckoutCommon):
         self.assert_booked(invoice, 55)
         self.assertFalse(transaction.payment_id.activity_ids)
 
+    def test_dispute_of_what_was_paid_in_advance_shows_on_the_invoice_that_is_made_later(self):
+        session = self.open_form_without_invoice()
+        self.stripe.pay(session['id'])
+        self.process(session)
+        self.stripe.dispute(session['id'])
+        transaction = self.process(session)
+        invoice = self.create_invoice(55, transaction_ids=[Command.set(transaction.ids)])
+        self.assert_booked(invoice, 55)
+        self.assertEqual(invoice._stripe_checkout_filter_disputed(), invoice)
+        self.assertEqual(len(invoice.sudo().stripe_checkout_dispute_ids), 1)
+
     def test_debit_is_matched_with_the_draft_that_was_made_meanwhile(self):
         session = self.open_form_without_invoice()
         self.stripe.pay(session['id'], 'us_bank_account')
