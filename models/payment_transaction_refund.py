@@ -319,22 +319,22 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         if self.state == 'error':
             return
+        source = self.source_transaction_id
+        invoices = source._stripe_checkout_get_paid_invoices()
         message = self.env._(
             "The refund of %(amount)s of %(invoices)s failed: %(reason)s. The money is back in "
             "Stripe's balance; refund it again, or pay it back in another way.",
             amount=self.currency_id.format(facts.amount),
-            invoices=', '.join(self.source_transaction_id.invoice_ids.mapped('name'))
-            or self.source_transaction_id.reference,
+            invoices=', '.join(invoices.mapped('name')) or source.reference,
             reason=facts.message or self.env._("no reason given"),
         )
         payment = self.payment_id
         self._set_error(message, extra_allowed_states=('done',))
         if payment and not payment.move_id.reversal_move_ids:
-            source = self.source_transaction_id
             failed_at = self._stripe_checkout_find_event_time('refund.failed', facts.refund_id)
             payment._stripe_checkout_reverse(source._stripe_checkout_get_booking_date(failed_at))
             source._stripe_checkout_follow_up_refunds()
             source._stripe_checkout_follow_up_credit()
-        self.source_transaction_id._stripe_checkout_schedule_follow_up(
-            self.env._("Refund failed"), message
+        source._stripe_checkout_schedule_follow_up(
+            self.env._("Refund failed"), message, documents=invoices
         )

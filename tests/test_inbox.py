@@ -225,6 +225,17 @@ class TestInbox(StripeCheckoutCommon):
         self.assertEqual(invoice.payment_state, 'partial')
         self.assertEqual((former + invoice)._stripe_checkout_filter_disputed(), invoice)
 
+    def test_refund_failed_once_it_was_applied_to_another_invoice(self):
+        payment, invoice = self.apply_to_another()
+        refund = self.stripe.refund(payment.stripe_checkout_session_id, 4000)
+        self.process()
+        self.stripe.fail_refund(refund['id'])
+        self.process()
+        [todo] = invoice.activity_ids
+        self.assertEqual(todo.summary, "Refund failed")
+        self.assertIn(invoice.name, todo.note)
+        self.assertFalse(payment.invoice_ids.activity_ids)
+
     def test_refunded_once_it_was_applied_to_another_invoice(self):
         """Catches a credit note of the invoice that was paid which no refund is matched with."""
         payment, invoice = self.apply_to_another()
