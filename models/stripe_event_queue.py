@@ -159,8 +159,10 @@ class StripeEvent(models.Model):
             return
         if len(self) == 1 and self._leave_behind(error):
             return
-        # Where Stripe does not answer one, each of the others would wait as long.
-        if len(self) == 1 or isinstance(error, stripe.APIConnectionError):
+        # Where Stripe does not answer one, each of the others would wait as long; but what is taken
+        # at its word waits for nobody.
+        is_silence = isinstance(error, stripe.APIConnectionError)
+        if len(self) == 1 or (is_silence and not self[0]._states_final_fact()):
             self._set_failed(error)
             return
         _logger.info("A batch of %s events failed, processing one by one", len(self))

@@ -130,6 +130,22 @@ class TestQueue(StripeCheckoutCommon):
         self.run_queue()
         self.assertEqual(set(events.mapped('state')), {'done'})
 
+    @mute_logger(QUEUE)
+    def test_what_is_taken_at_its_word_is_booked_where_stripe_does_not_answer(self):
+        """Catches a payment that fails with another one, about which Stripe has to be asked."""
+        unknown, good = self.pay(), self.pay()
+        # As where the commit failed after Stripe's answer.
+        unknown.transaction_ids.stripe_checkout_session_id = False
+        self.stripe.faults.next(100, 'reset')
+        self.run_queue()
+        self.assert_booked(good, 100)
+        [event] = self.env['stripe.event'].search([('state', '=', 'failed')])
+        self.assertEqual((event, event.attempts), (self.get_event(unknown), 1))
+        self.stripe.faults.clear()
+        event.with_user(self.billing_admin).action_retry()
+        self.run_queue()
+        self.assert_booked(unknown, 100)
+
     # === WHAT FAILS === #
 
     @mute_logger(QUEUE)
