@@ -329,8 +329,11 @@ class AccountMove(models.Model):
         amount = utils.parse_amount(own_amount)
         if choice != 'own' or 'own' not in choices or amount is None:
             return None
-        if self.currency_id.compare_amounts(amount, self._stripe_checkout_get_due()) == 0:
+        beside_all = self.currency_id.compare_amounts(amount, self._stripe_checkout_get_due())
+        if beside_all == 0:
             return 0.0
+        if beside_all > 0:  # More than settles it today, while a discount lasts.
+            return None
         if amount < choices['own']['minimum'] or not self._stripe_checkout_can_pay_part(amount):
             return None
         return amount

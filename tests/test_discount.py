@@ -217,6 +217,21 @@ class TestDiscount(StripeCheckoutCommon):
         self.assertEqual(taxes, self.taxes, "Every tax of it")
         self.assertFalse(payment.stripe_checkout_credit)
 
+    def test_page_of_a_part_names_none(self):
+        """Catches a page whose lines do not add up to what the link asks for."""
+        self.provider.stripe_checkout_allow_partial = True
+        invoice = self.create_discounted()
+        links = self.env['stripe.payment.link']
+        for amount, count in ((0, 1), (40, 0)):
+            with self.subTest(amount):
+                path = links._get_or_create_for_amount(invoice, amount)._get_path()
+                page = self.get_page(self.url_open(f'{path}/cancelled'), 'cancelled_at_stripe')
+                shown = page.xpath("//dd[@name='o_stripe_checkout_discount']")
+                self.assertEqual(len(shown), count)
+                expected = f'{amount or invoice._stripe_checkout_get_due():.2f}'
+                asked = page.get_element_by_id('o_stripe_checkout_to_pay').text_content()
+                self.assertIn(expected, asked)
+
     # === MAILS === #
 
     def read_amounts(self):

@@ -182,6 +182,7 @@ class TestLinkPages(StripeCheckoutCommon):
         answer = self.get_page(self.press(page, 'o_stripe_checkout_renew'), 'expired')
         for shown in (answer, self.visit(path, 'expired')):
             self.assertEqual(shown.xpath("//form[@name='o_stripe_checkout_renew']"), [])
+            self.assertTrue(shown.xpath("//p[@name='ask_for_a_new_link']"))
             self.assertNotIn("We can send a new link", shown.text_content())
             self.assertTrue(shown.xpath("//p[@name='o_stripe_checkout_contact']/a"))
         self.assertEqual(self.read_mails(), [])
