@@ -142,7 +142,19 @@ class StripeCheckoutBilling(models.AbstractModel):
             ('move_id.move_type', '=', 'out_invoice'),
             ('move_id.partner_id', 'child_of', self.env.user.commercial_partner_id.id),
             ('reconciled', '=', False),
+            ('move_id', 'not in', self._get_registered().ids),
         ])
+
+    @api.model
+    def _get_registered(self):
+        """Return the invoices that were paid otherwise, without an entry so far.
+
+        :rtype: account.move
+        """
+        in_payment = self.env['account.move'].search(
+            Domain(self._get_open_domain()) & Domain('payment_state', '=', 'in_payment')
+        )
+        return in_payment.filtered(lambda move: move._stripe_checkout_is_registered())
 
     @api.model
     def _get_open_invoices(self):

@@ -87,6 +87,20 @@ class TestBillingOverview(PortalCommon):
         self.assertEqual(self.read_part(overview, 'overdue'), ["$ 0.00"])
         self.assertEqual(self.read_part(overview, 'next_due'), [])
 
+    def test_paid_otherwise_without_an_entry_is_not_owed(self):
+        """As with Odoo's accounting app. Catches a balance that asks for what a check has paid."""
+        moves = type(self.env['account.move'])
+        self.patch(moves, '_get_invoice_in_payment_state', lambda _move: 'in_payment')
+        journal = self.company_data['default_journal_bank']
+        journal.inbound_payment_method_line_ids.payment_account_id = False
+        self.create_due(50, self.late)
+        paid = self.create_due(100, self.late)
+        self.pay_otherwise(paid)
+        self.assertRecordValues(paid, [{'payment_state': 'in_payment', 'amount_residual': 100}])
+        overview = self.open_overview()
+        self.assertEqual(self.read_part(overview, 'owed'), ["$ 50.00"])
+        self.assertEqual(self.read_part(overview, 'overdue'), ["$ 50.00"])
+
     def test_currencies_are_not_added_up(self):
         euro = self.setup_other_currency('EUR', rates=[('2020-01-01', 2.0)])
         self.create_due(100, self.late)
