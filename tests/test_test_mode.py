@@ -172,6 +172,23 @@ class TestTestMode(StripeCheckoutCommon):
         self.assertEqual(self.provider.stripe_checkout_test_entry_count, 0)
         self.assertFalse(invoices[2]._stripe_checkout_filter_disputed())
 
+    def test_invoice_that_was_paid_otherwise_stays_paid(self):
+        """Catches a list of what opens again that names what a payment without a home was for."""
+        invoice = self.pay(100)
+        twice = self.create_invoice(100)
+        self.stripe.pay(self.open_link(twice)['id'])
+        self.env['account.payment.register'].with_context(
+            active_model='account.move', active_ids=twice.ids
+        ).create({})._create_payments()
+        self.deliver()
+        self.run_queue()
+        wizard = self.reverse()
+        self.assertEqual(len(wizard.payment_ids), 2)
+        self.assertEqual(wizard.invoice_ids, invoice)
+        action = wizard.action_reverse()
+        self.assertEqual(action['domain'], [('id', 'in', invoice.ids)])
+        self.assertEqual(twice.payment_state, 'paid')
+
     def test_reversal_works_in_locked_periods(self):
         invoice = self.pay(100)
         payment = self.get_payments(invoice)

@@ -29,7 +29,9 @@ class StripeCheckoutReverseTests(models.TransientModel):
             payments = moves.origin_payment_id.filtered('stripe_checkout_payment_intent')
             wizard.payment_ids = payments
             wizard.move_ids = moves - payments.move_id
-            wizard.invoice_ids = payments.reconciled_invoice_ids
+            # Not what a payment was for: that may be paid otherwise, or open already.
+            matched = moves.line_ids.matched_debit_ids.debit_move_id.move_id
+            wizard.invoice_ids = matched.filtered(lambda move: move.move_type == 'out_invoice')
 
     def action_reverse(self):
         """Reverse all entries of test mode, dated today.
