@@ -132,7 +132,10 @@ class AccountMove(models.Model):
             return Domain('transaction_ids', 'any!', domain)
 
         ours = Domain('provider_code', '=', PROVIDER_CODE)
-        session = ours & Domain('stripe_checkout_session_id', '!=', False)
+        # What was paid has ended, also where the invoice is open again or was paid in part.
+        session = (
+            ours & Domain('stripe_checkout_session_id', '!=', False) & Domain('state', '!=', 'done')
+        )
         now = fields.Datetime.now()
         unended = Domain('revoked', '!=', True) & Domain('replaced', '!=', True)
         works = unended & Domain('expires_at', '>', now)

@@ -99,8 +99,8 @@ class AccountPayment(models.Model):
         if not applied:
             raise UserError(
                 self.env._(
-                    "The client has no open invoice in the currency of the payment. Refund it, or "
-                    "leave it as credit."
+                    "The client has no open invoice in the currency of the payment that it can be "
+                    "applied to. Refund it, or leave it as credit."
                 )
             )
         return {

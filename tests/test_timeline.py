@@ -152,6 +152,22 @@ class TestTimeline(StripeCheckoutCommon):
             self.open_link(invoice)
             self.assert_status(invoice, 'started')
 
+    def test_paid_in_part_is_no_checkout_that_was_left(self):
+        """Catches an invoice whose payment went well among those to ask why it did not."""
+        self.provider.stripe_checkout_allow_partial = True
+        invoice = self.create_invoice(100)
+        link = self.env['stripe.payment.link']._get_or_create_for_amount(invoice, 40)
+        response = self.url_open(link._get_path(), allow_redirects=False)
+        session = self.get_session(response.headers['Location'])
+        self.stripe.pay(session['id'], outcome='insufficient_funds')
+        self.work()
+        self.assert_status(invoice, 'declined')
+        self.stripe.pay(session['id'])
+        self.work()
+        self.assertEqual(invoice.payment_state, 'partial')
+        self.assert_status(invoice, 'opened')
+        self.assertNotIn(invoice, self.find('stripe_checkout_unfinished'))
+
     def test_looking_at_an_expired_invoice_changes_nothing(self):
         """Catches the link that the QR code makes whenever the invoice is shown or printed."""
         self.company.link_qr_code = True
@@ -330,6 +346,18 @@ class TestTimeline(StripeCheckoutCommon):
             self.assertFalse(self.is_visible(invoice, f'action_stripe_checkout_{name}'))
         self.assertTrue(self.is_visible(invoice, 'stripe_checkout_reason'))
         self.assertIn("cannot be paid online", invoice.stripe_checkout_reason)
+
+    def test_form_keeps_the_history_while_payment_is_on_hold(self):
+        """Catches a page that is gone where staff look why the client cannot pay."""
+        invoice = self.create_invoice(100)
+        self.hand_out(invoice)
+        invoice.action_toggle_block_payment()
+        self.assert_status(invoice, False)
+        for name in ('stripe_checkout_timeline', 'stripe_checkout_reason'):
+            self.assertTrue(self.is_visible(invoice, name))
+        for name in ('status', 'actions'):
+            self.assertFalse(self.is_visible(invoice, f'stripe_checkout_{name}'))
+        self.assertIn("on hold", invoice.stripe_checkout_reason)
 
     def test_a_part_link_can_be_revoked_after_the_end_of_the_other(self):
         self.provider.stripe_checkout_allow_partial = True
