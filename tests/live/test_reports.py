@@ -7,11 +7,13 @@ from .back_office import EVENTS
 from .books import wait_paid
 from .browsing import DEVICES, PHONE
 from .client import open_session
+from .waiting import wait_until
 
 pytest_plugins = [f'{__package__}.fixtures', f'{__package__}.browser_fixtures']
 
 ANALYSIS = 'payment_stripe_checkout.action_server_stripe_checkout_report'
 BALANCE = 'payment_stripe_checkout.action_stripe_balance_report'
+DISPUTES = 'payment_stripe_checkout.action_stripe_dispute'
 
 
 @pytest.fixture(scope='module')
@@ -64,6 +66,21 @@ def test_events_and_balance(site, history, open_browser, device, request):
     days.first.get_by_text("Movements").click()
     billing.page.locator('.o_breadcrumb', has_text="Stripe Balance").wait_for()
     billing.look(f'balance_{name}')
+
+
+def test_disputes_on_a_phone(site, open_browser):
+    """Catches a list of which a phone shows neither the state nor by when to answer."""
+    disputed = site.staff.create_invoice(60)
+    session = open_session(site.stripe, disputed.url)
+    site.stripe.pay(session['id'])
+    wait_paid(site, disputed)
+    site.stripe.dispute(session['id'])
+    wait_until(lambda: site.query("SELECT id FROM stripe_dispute"), "the dispute is known")
+    billing = open_browser('billing', PHONE)
+    dispute = _open_rows(billing, DISPUTES, PHONE).first.inner_text()
+    for text in ("Evidence needed", "Evidence Due By", disputed.name):
+        assert text in dispute
+    billing.look('disputes_phone')
 
 
 def _open_rows(somebody, action, device):
