@@ -158,7 +158,10 @@ class PaymentTransaction(models.Model):
         if link.revoked or (link and link._has_ended() and not link._get_successors()):
             return False
         if not invoices:
-            return not self.stripe_checkout_promise  # Of the shop; or its invoices are deleted.
+            # Of the shop; or its invoices are deleted.
+            return not self.stripe_checkout_promise and (
+                self.provider_id._stripe_checkout_takes_payments()
+            )
         amount = link._get_amount() if link else self.amount
         return invoices._stripe_checkout_get_state() == 'payable' and self._stripe_checkout_fits(
             invoices, amount

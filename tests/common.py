@@ -7,6 +7,7 @@ arrive.
 
 import json
 from ast import literal_eval
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from lxml import html
@@ -55,6 +56,21 @@ class StripeCheckoutCommon(AccountTestInvoicingCommon, HttpCase):
         wizard = self.fill_in_keys(secret_key, publishable_key, user, company)
         wizard.action_connect()
         return self.get_provider(wizard.company_id)
+
+    def disconnect(self, **options):
+        """Press Disconnect as a billing admin; return the notification."""
+        with self.committing(self.provider.with_user(self.billing_admin)) as provider:
+            return provider.action_stripe_checkout_disconnect(**options)
+
+    @contextmanager
+    def committing(self, records):
+        """Give records of a transaction that can be committed, as each request has."""
+        self.env.flush_all()
+        try:
+            with self.registry.cursor() as cr:
+                yield records.with_env(records.env(cr=cr))
+        finally:
+            self.env.invalidate_all()
 
     def fill_in_keys(self, secret_key=None, publishable_key=None, user=None, company=None):
         """Return the connect wizard with keys in it; those of the account if not given."""

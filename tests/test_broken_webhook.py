@@ -253,7 +253,7 @@ class TestBrokenWebhook(HealthCommon):
         listed = self.client_api.v1.webhook_endpoints.list
         self.assertEqual({e.id for e in listed().data}, {own, self.endpoint_id})
         parameters.set_param('database.uuid', 'copy of the copy')
-        notification = self.managed.action_stripe_checkout_disconnect(now=True)
+        notification = self.disconnect(now=True)
         self.assertIn(f"The webhook endpoint {own} stays", notification['params']['message'])
         self.assertEqual({e.id for e in listed().data}, {own, self.endpoint_id})
 

@@ -61,7 +61,7 @@ class TestChecklist(StripeCheckoutCommon):
         self.stripe.disable_endpoint(self.provider.stripe_checkout_endpoint_id)
         self.provider.with_user(self.billing_admin).action_stripe_checkout_test_connection()
         self.assert_line(CONNECTED, False)
-        self.provider.with_user(self.billing_admin).action_stripe_checkout_disconnect()
+        self.disconnect()
         self.assert_line(CONNECTED, False)
 
     def test_links_live_as_long_as_clients_take(self):

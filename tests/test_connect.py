@@ -110,7 +110,7 @@ class TestConnect(StripeCheckoutCommon):
 
     def test_key_that_may_not_read_the_account_keeps_a_foreign_journal(self):
         account = self.stripe.account
-        self.provider.with_user(self.billing_admin).action_stripe_checkout_disconnect()
+        self.disconnect()
         self.addCleanup(setattr, account, 'default_currency', account.default_currency)
         account.default_currency = 'eur'
         self.connect()

@@ -67,7 +67,7 @@ class TestDisconnect(StripeCheckoutCommon):
         session = self.open_link(invoice)
         client = self.provider._stripe_checkout_get_client()
         self.provider.stripe_checkout_link_expiration = '336'
-        self.managed.action_stripe_checkout_disconnect()
+        self.disconnect()
         self.env.cr.postcommit.run()
         self.assert_disconnected()
         self.assertEqual(self.stripe.session(session['id'])['status'], 'expired')
@@ -84,20 +84,20 @@ class TestDisconnect(StripeCheckoutCommon):
         invoice = self.create_invoice(100)
         self.stripe.pay(self.open_link(invoice)['id'])
         deliveries = self.stripe.deliveries.pop_all()
-        self.managed.action_stripe_checkout_disconnect(now=True)
+        self.disconnect(now=True)
         self.deliver(deliveries, status=400)
 
     def test_session_that_was_just_paid_is_settled(self):
         invoice = self.create_invoice(100)
         self.stripe.pay(self.open_link(invoice)['id'])
-        self.managed.action_stripe_checkout_disconnect()
+        self.disconnect()
         self.assert_disconnected()
         self.assert_booked(invoice, 100)
 
     def test_waits_for_the_last_debit(self):
         (first, first_session), (second, second_session) = self.start_debit(), self.start_debit(70)
         other = self.create_invoice(30)
-        self.managed.action_stripe_checkout_disconnect()
+        self.disconnect()
         self.assertTrue(self.provider.stripe_checkout_disconnecting)
         self.assertFalse(other.with_user(self.billing_admin).stripe_checkout_url)
         self.get_page(self.url_open(other.stripe_payment_link_ids._get_path()), 'unavailable')
@@ -113,7 +113,7 @@ class TestDisconnect(StripeCheckoutCommon):
         invoice = self.create_invoice(100)
         session = self.open_link(invoice)
         self.stripe.pay(session['id'], 'us_bank_account')
-        self.managed.action_stripe_checkout_disconnect()
+        self.disconnect()
         self.assertTrue(self.provider.stripe_checkout_disconnecting)
         self.stripe.settle_debit(session['id'])
         self.deliver()
@@ -123,7 +123,7 @@ class TestDisconnect(StripeCheckoutCommon):
     def test_waits_for_a_debit_whose_invoice_staff_have_freed(self):
         invoice, session = self.start_debit()
         invoice.with_user(self.billing_admin).action_stripe_checkout_free()
-        self.managed.action_stripe_checkout_disconnect()
+        self.disconnect()
         self.assertTrue(self.provider.stripe_checkout_disconnecting)
         self.settle(session)
         self.assert_booked(invoice, 100)
@@ -131,7 +131,7 @@ class TestDisconnect(StripeCheckoutCommon):
 
     def test_waits_for_the_fee_of_the_last_debit(self):
         invoice, session = self.start_debit()
-        self.managed.action_stripe_checkout_disconnect()
+        self.disconnect()
         self.stripe.settle_debit(session['id'])
         with freeze_time(datetime.now() + timedelta(minutes=10)):
             self.run_cron('ir_cron_sweep')  # Which settles it, and goes on to disconnect.
@@ -146,7 +146,7 @@ class TestDisconnect(StripeCheckoutCommon):
 
     def test_waits_for_a_fee_that_never_comes_no_longer_than_a_day(self):
         _invoice, session = self.start_debit()
-        self.managed.action_stripe_checkout_disconnect()
+        self.disconnect()
         self.stripe.settle_debit(session['id'])
         self.deliver()
         self.run_queue()
@@ -159,21 +159,21 @@ class TestDisconnect(StripeCheckoutCommon):
     def test_freed_debit_becomes_a_todo_too(self):
         invoice, _session = self.start_debit()
         invoice.with_user(self.billing_admin).action_stripe_checkout_free()
-        self.managed.action_stripe_checkout_disconnect(now=True)
+        self.disconnect(now=True)
         self.assert_disconnected()
         self.assertEqual(len(self.get_todos(invoice)), 1)
         self.assertFalse(invoice.transaction_ids.stripe_checkout_freed)
 
     def test_staying_connected_after_all(self):
         invoice, _session = self.start_debit()
-        self.managed.action_stripe_checkout_disconnect()
+        self.disconnect()
         self.managed.action_stripe_checkout_stay_connected()
         self.assertTrue(self.create_invoice(5).with_user(self.billing_admin).stripe_checkout_url)
         self.assertEqual(invoice.transaction_ids.state, 'pending')
 
     def test_now_turns_debits_into_todos_and_frees_the_invoices(self):
         invoice, _session = self.start_debit()
-        self.managed.action_stripe_checkout_disconnect(now=True)
+        self.disconnect(now=True)
         self.assert_disconnected()
         todo = self.get_todos(invoice)
         self.assertEqual(len(todo), 1)
@@ -184,7 +184,7 @@ class TestDisconnect(StripeCheckoutCommon):
 
     def test_debit_given_up_and_settled_after_connecting_again_is_booked_once(self):
         invoice, session = self.start_debit()
-        self.managed.action_stripe_checkout_disconnect(now=True)
+        self.disconnect(now=True)
         self.env.cr.postcommit.run()
         self.connect()
         self.stripe.settle_debit(session['id'])
@@ -195,12 +195,12 @@ class TestDisconnect(StripeCheckoutCommon):
     def test_debit_given_up_is_followed_again_with_its_account(self):
         """Catches a debit that arrives unseen, because its event was missed while disconnected."""
         invoice, session = self.start_debit()
-        self.managed.action_stripe_checkout_disconnect(now=True)
+        self.disconnect(now=True)
         self.env.cr.postcommit.run()
         other = self.stripe.add_account()
         self.connect(other.secret_key, other.publishable_key)
         self.assertFalse(invoice.transaction_ids.stripe_checkout_freed)
-        self.managed.action_stripe_checkout_disconnect(now=True)
+        self.disconnect(now=True)
         self.env.cr.postcommit.run()
         self.assertTrue(self.get_todos(invoice))
         self.connect()
@@ -216,18 +216,20 @@ class TestDisconnect(StripeCheckoutCommon):
         self.open_link(invoice)
         self.stripe.faults.next(10, 'reset')
         try:
-            self.managed.action_stripe_checkout_disconnect()
+            self.disconnect()
         except UserError as error:
             self.assertIn("could not be reached", str(error))
         else:
             self.fail("A session could be paid unnoticed")
         self.assertTrue(self.provider.stripe_checkout_secret_key)
+        self.stripe.faults.clear()
+        self.open_link(self.create_invoice(50))
 
     def test_outage_leaves_the_endpoint_and_the_key_to_delete_it_with(self):
         endpoint_id = self.provider.stripe_checkout_endpoint_id
         self.stripe.faults.next(100, '500')
         try:
-            self.managed.action_stripe_checkout_disconnect()
+            self.disconnect()
         except UserError as error:
             self.assertIn("Stripe answered", str(error))
         else:
@@ -235,14 +237,14 @@ class TestDisconnect(StripeCheckoutCommon):
         self.assertEqual(self.provider.stripe_checkout_endpoint_id, endpoint_id)
         self.assertTrue(self.provider.stripe_checkout_secret_key)
         self.stripe.faults.clear()
-        self.managed.action_stripe_checkout_disconnect()
+        self.disconnect()
         self.assert_disconnected()
         self.assertEqual(self.stripe.account.store.newest_first('webhook_endpoint'), [])
 
     def test_endpoint_that_is_gone_already(self):
         client = self.provider._stripe_checkout_get_client()
         client.v1.webhook_endpoints.delete(self.provider.stripe_checkout_endpoint_id)
-        notification = self.managed.action_stripe_checkout_disconnect()['params']
+        notification = self.disconnect()['params']
         self.assertEqual(notification['type'], 'success')
         self.assert_disconnected()
 
@@ -258,7 +260,8 @@ class TestDisconnect(StripeCheckoutCommon):
         wizard = self.env[action['res_model']].with_user(self.billing_admin)
         wizard = wizard.with_context(**action['context']).create({})
         self.assertTrue(wizard.key_refused)
-        notification = wizard.action_disconnect()['params']
+        with self.committing(wizard) as pressed:
+            notification = pressed.action_disconnect()['params']
         self.assert_disconnected()
         self.assertEqual(invoice.transaction_ids.state, 'cancel')
         # What stays at Stripe is named to whoever presses, and to who has to see to it.
@@ -285,7 +288,8 @@ class TestDisconnect(StripeCheckoutCommon):
             self.assertIn('170.00', form.debit_total)
             self.assertEqual(form.moment, 'settled')
             form.moment = 'now'
-        form.record.action_disconnect()
+        with self.committing(form.record) as wizard:
+            wizard.action_disconnect()
         self.assert_disconnected()
 
     def test_uninstalling_waits_for_it(self):
@@ -294,7 +298,7 @@ class TestDisconnect(StripeCheckoutCommon):
         with self.assertRaisesRegex(UserError, self.company.name):
             uninstall_hook(self.env)
         self.assertEqual(self.stripe.session(session['id'])['status'], 'open')
-        self.managed.action_stripe_checkout_disconnect()
+        self.disconnect()
         uninstall_hook(self.env)
         self.assertEqual(self.provider.code, 'none')
 
@@ -306,7 +310,8 @@ class TestDisconnect(StripeCheckoutCommon):
         self.env.flush_all()
         self.env.cr.precommit.run()
         managed.action_stripe_checkout_retry_webhook()
-        managed.action_stripe_checkout_disconnect(now=True)
+        with self.committing(managed) as pressed:
+            pressed.action_stripe_checkout_disconnect(now=True)
         messages = self.provider.message_ids
         texts = ' '.join(messages.mapped('body'))
         for text in ("Connected to", "registered anew", "Disconnected from"):

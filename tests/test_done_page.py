@@ -231,7 +231,7 @@ class TestDonePage(PortalCommon):
     @mute_logger(CONTROLLER)
     def test_look_at_a_debit_after_disconnecting(self):
         session = self.start_debit(self.create_invoice(100))
-        self.provider.with_user(self.billing_admin).action_stripe_checkout_disconnect(now=True)
+        self.disconnect(now=True)
         self.env.cr.postcommit.run()
         response, _page = self.open_done(self.get_done_path(session), 'uncertain')
         self.assertEqual(response.headers['Referrer-Policy'], 'no-referrer')

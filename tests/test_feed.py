@@ -313,7 +313,7 @@ class TestFeed(BalanceCommon):
     def test_account_that_is_told_later_or_no_longer_is_read_on(self):
         self.stripe.add_balance_movement('topup', 5000)
         for is_named in (True, False, True):
-            self.provider.with_user(self.billing_admin).action_stripe_checkout_disconnect()
+            self.disconnect()
             self.stripe.advance(10)
             self.connect() if is_named else self.connect_without_name()
             self.feed()
@@ -325,7 +325,7 @@ class TestFeed(BalanceCommon):
         )
 
     def test_balance_without_a_movement_since_is_read_on(self):
-        self.provider.with_user(self.billing_admin).action_stripe_checkout_disconnect()
+        self.disconnect()
         self.stripe.add_balance_movement('topup', 5000)
         self.provider.stripe_checkout_feed = False
         self.stripe.advance(10)
@@ -338,14 +338,14 @@ class TestFeed(BalanceCommon):
         self.assert_ties()
 
     def test_another_account_begins_anew(self):
-        self.provider.with_user(self.billing_admin).action_stripe_checkout_disconnect()
+        self.disconnect()
         self.connect_without_name()
         self.pay(100)
         self.feed()
         known = self.get_rows(account_ref='test:')
         self.assertTrue(known)
         other = self.stripe.add_account()
-        self.provider.with_user(self.billing_admin).action_stripe_checkout_disconnect()
+        self.disconnect()
         self.connect(secret_key=other.secret_key, publishable_key=other.publishable_key)
         self.feed()
         self.assertEqual(set(known.mapped('account_ref')), {'test:'})

@@ -346,7 +346,7 @@ class TestFeedBooking(BalanceCommon):
         self.provider.stripe_checkout_fee_mode = 'day'
         self.pay(100)
         self.feed()
-        self.provider.with_user(self.billing_admin).action_stripe_checkout_disconnect(now=True)
+        self.disconnect(now=True)
         self.stripe.calls.clear()
         with freeze_time(datetime.now() + timedelta(days=1)):
             self.feed()

@@ -233,7 +233,7 @@ class TestHealth(HealthCommon):
         self.assert_health('warning', 'deleted')
 
     def test_refused_when_connecting(self):
-        self.managed.action_stripe_checkout_disconnect(now=True)
+        self.disconnect(now=True)
         self.env.cr.postcommit.run()
         self.set_address('odoo.example.com')
         self.connect()
@@ -415,7 +415,7 @@ class TestHealth(HealthCommon):
         self.assertIn("no longer accepts the key", notification['message'])
 
     def test_nothing_to_manage_before_connecting(self):
-        self.managed.action_stripe_checkout_disconnect()
+        self.disconnect()
         for action in ('test_connection', 'retry_webhook', 'disconnect'):
             with self.assertRaises(UserError):
                 getattr(self.managed, f'action_stripe_checkout_{action}')()

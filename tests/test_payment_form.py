@@ -203,6 +203,19 @@ class TestPaymentForm(StripeCheckoutCommon):
         )
         return self.get_form_session(values)
 
+    def test_nothing_without_an_invoice_is_opened_while_disconnecting(self):
+        """Catches the page of a shop that is opened while staff close the others."""
+        self.provider.stripe_checkout_disconnecting = True
+        # Not `assertRaises`, which would take back what the request has stored.
+        try:
+            with mute_logger('odoo.http'):
+                self.open_form_without_invoice()
+        except JsonRpcException as error:
+            self.assertIn('ValidationError', str(error))
+        else:
+            self.fail("The form was not refused")
+        self.assertEqual(self.get_sessions(), [])
+
     def process(self, session):
         """Let the webhook and the queue do their work; return the transaction of a session."""
         self.deliver()

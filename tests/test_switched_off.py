@@ -69,7 +69,7 @@ class TestSwitchedOff(StripeCheckoutCommon):
         self.click(state='disabled')
         self.assertTrue(self.managed.stripe_checkout_is_switched_off)
         self.assertTrue(settings.create({}).stripe_checkout_is_switched_off)
-        self.managed.action_stripe_checkout_disconnect()
+        self.disconnect()
         self.assertFalse(self.managed.stripe_checkout_is_switched_off)
 
     def test_open_page_is_closed(self):
@@ -140,7 +140,7 @@ class TestSwitchedOff(StripeCheckoutCommon):
         self.managed.action_stripe_checkout_retry_webhook()
         self.deliver()
         self.assertEqual(self.provider.stripe_checkout_webhook_state, 'confirmed')
-        self.managed.action_stripe_checkout_disconnect()
+        self.disconnect()
         self.assertFalse(self.provider.stripe_checkout_secret_key)
 
     def test_endpoint_that_is_gone_is_noticed(self):
@@ -154,7 +154,7 @@ class TestSwitchedOff(StripeCheckoutCommon):
         debited, invoice = self.create_invoice(50), self.create_invoice(100)
         self.stripe.pay(self.open_link(debited)['id'], 'us_bank_account')
         self.process()
-        self.managed.action_stripe_checkout_disconnect()
+        self.disconnect()
         self.disable()
         self.connect(secret_key=self.stripe.add_restricted_key())
         self.assertRecordValues(
@@ -194,7 +194,7 @@ class TestSwitchedOff(StripeCheckoutCommon):
         self.open_link(self.create_invoice(100))
 
     def test_no_state_without_keys(self):
-        self.managed.action_stripe_checkout_disconnect()
+        self.disconnect()
         for state in ('test', 'enabled'):
             with self.assertRaisesRegex(UserError, "not connected"):
                 self.provider.state = state

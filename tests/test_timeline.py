@@ -341,7 +341,7 @@ class TestTimeline(StripeCheckoutCommon):
         for name in names:
             self.assertTrue(self.is_visible(invoice, f'action_stripe_checkout_{name}'))
         self.assertFalse(self.is_visible(invoice, 'stripe_checkout_reason'))
-        self.provider.action_stripe_checkout_disconnect(now=True)
+        self.disconnect(now=True)
         for name in names:
             self.assertFalse(self.is_visible(invoice, f'action_stripe_checkout_{name}'))
         self.assertTrue(self.is_visible(invoice, 'stripe_checkout_reason'))

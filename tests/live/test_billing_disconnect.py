@@ -1,9 +1,11 @@
 """How a billing admin ends the connection to Stripe, in a real browser."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 from .books import assert_paid_once, get_events, wait_paid
 from .browsing import DEVICES
-from .client import get, open_session, read_state
-from .connection import get_connection, get_endpoints
+from .client import get, get_sessions, open_session, read_state
+from .connection import call_action, get_connection, get_endpoints
 from .waiting import wait_until
 
 pytest_plugins = [f'{__package__}.fixtures', f'{__package__}.browser_fixtures']
@@ -80,6 +82,36 @@ def test_disconnect_now(site, billing, connected):
     assert "Bank debit" in todo['summary']
     assert '2,500.00' in todo['note']
     assert site.stripe.session(session['id'])['payment_intent'] in todo['note']
+
+
+def test_page_that_is_opened_while_the_others_are_closed(site, connected):
+    """Catches a client who pays on a page that nobody knows of, once the keys are forgotten."""
+    first, second = site.staff.create_invoices(2)
+    path = f"/v1/checkout/sessions/{open_session(site.stripe, first.url)['id']}/expire"
+    site.stripe.deliveries.hold()  # Else the event of the first page has it all done again.
+    site.stripe.faults.next(1, 'slow', path=path, seconds=3)
+    with ThreadPoolExecutor(1) as pool:
+        pressed = pool.submit(call_action, site, 'action_stripe_checkout_disconnect')
+        wait_until(lambda: site.stripe.calls.matching('POST', path), "the first page is closed")
+        visit = get(second.url)
+        assert not pressed.done()
+        pressed.result()
+    assert get_connection(site)['state'] == 'disabled'
+    assert get_sessions(site.stripe, second, status='open') == []
+    assert read_state(visit) == 'unavailable'
+
+
+def test_page_that_stripe_makes_while_staff_disconnect(site, connected):
+    """Catches the same of a client who came before."""
+    invoice = site.staff.create_invoice()
+    site.stripe.faults.next(1, 'slow', path='/v1/checkout/sessions', method='POST', seconds=3)
+    with ThreadPoolExecutor(1) as pool:
+        visit = pool.submit(get, invoice.url)
+        wait_until(lambda: get_sessions(site.stripe, invoice), "Stripe makes the page")
+        call_action(site, 'action_stripe_checkout_disconnect')
+        assert visit.done()
+    assert get_connection(site)['state'] == 'disabled'
+    assert get_sessions(site.stripe, invoice, status='open') == []
 
 
 def _start_debit(site):
