@@ -11,6 +11,7 @@ import stripe
 from psycopg2.extensions import TransactionRollbackError
 
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 
 from .. import session_facts, utils
 
@@ -151,7 +152,7 @@ class PaymentTransaction(models.Model):
             session = self.provider_id._stripe_checkout_retrieve_session(
                 self.stripe_checkout_session_id
             )
-        except stripe.StripeError as error:
+        except (stripe.StripeError, UserError) as error:  # Or Stripe was disconnected meanwhile.
             _logger.warning(
                 "Could not read how %s was paid: %s", self.reference, utils.redact(str(error))
             )

@@ -47,6 +47,17 @@ class TestConfirmationMail(StripeCheckoutCommon):
         self.assertNotIn("credit", text)
         self.assertEqual(letter.get_colors(), [])
 
+    @mute_logger(MAILS)
+    def test_stripe_is_disconnected_before_the_mail(self):
+        """Catches a client who hears nothing, and a to-do that blames the template."""
+        invoice = self.create_invoice(100)
+        self.pay(invoice)
+        self.disconnect(now=True)
+        with freeze_time(datetime.now() + timedelta(minutes=10)):
+            self.send_mails()
+        self.assertEqual(len(self.read_mails()), 1)
+        self.assertFalse(invoice.activity_ids)
+
     def test_receipt_can_be_had_from_the_mail(self):
         invoice = self.create_invoice(100)
         self.pay(invoice)
