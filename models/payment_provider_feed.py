@@ -269,7 +269,10 @@ class PaymentProvider(models.Model):
         since = utils.to_timestamp(self.stripe_checkout_connected_at or fields.Datetime.now())
         if not newest or newest[0]['created'] < since:
             self.env['stripe.balance.transaction'].sudo()._store_opening(self, totals)
-            return {'since': since, 'proof': newest[0]['id'] if newest else None}
+            # By Stripe's clock: with ours ahead, what moves first would be older than `since`.
+            if newest:
+                return {'since': newest[0]['created'] + 1, 'proof': newest[0]['id']}
+            return {'since': since - int(OVERLAP.total_seconds()), 'proof': None}
         # Reading begins after it: what moves from now on is not in the balance just taken.
         [movement] = newest
         expanded = v1.balance_transactions.retrieve(movement['id'], {'expand': ['source']})

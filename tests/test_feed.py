@@ -255,6 +255,31 @@ class TestFeed(BalanceCommon):
         self.assertEqual(len(opening.activity_ids), 2)
         self.assert_ties()
 
+    def connect_with_clock_ahead(self):
+        self.stripe.advance(10)
+        self.provider.stripe_checkout_feed = False
+        self.provider.stripe_checkout_connected_at = datetime.now() + timedelta(minutes=3)
+        self.feed()
+
+    def assert_read(self):
+        """Check that the next payment is found on the balance."""
+        invoice = self.pay(100)
+        self.feed()
+        payment = self.get_payments(invoice)
+        self.assertEqual(payment.stripe_checkout_balance_ids.mapped('amount'), [100])
+        self.assert_ties()
+
+    def test_clock_that_is_ahead_at_connect(self):
+        """Catches what moves in the first minutes by Stripe's clock, and is never read."""
+        self.connect_with_clock_ahead()
+        self.assert_read()
+
+    def test_clock_that_is_ahead_with_a_balance(self):
+        self.stripe.add_balance_movement('topup', 5000)
+        self.connect_with_clock_ahead()
+        self.assertEqual(self.get_rows().mapped('kind'), ['opening'])
+        self.assert_read()
+
     # === MISSING === #
 
     def test_payment_that_stripe_does_not_show(self):
