@@ -91,7 +91,7 @@ def test_page_that_is_opened_while_the_others_are_closed(site, connected):
     site.stripe.deliveries.hold()  # Else the event of the first page has it all done again.
     site.stripe.faults.next(1, 'slow', path=path, seconds=3)
     with ThreadPoolExecutor(1) as pool:
-        pressed = pool.submit(call_action, site, 'action_stripe_checkout_disconnect')
+        pressed = pool.submit(call_action, site, 'action_stripe_checkout_disconnect', True)
         wait_until(lambda: site.stripe.calls.matching('POST', path), "the first page is closed")
         visit = get(second.url)
         assert not pressed.done()
@@ -108,7 +108,7 @@ def test_page_that_stripe_makes_while_staff_disconnect(site, connected):
     with ThreadPoolExecutor(1) as pool:
         visit = pool.submit(get, invoice.url)
         wait_until(lambda: get_sessions(site.stripe, invoice), "Stripe makes the page")
-        call_action(site, 'action_stripe_checkout_disconnect')
+        call_action(site, 'action_stripe_checkout_disconnect', True)
         assert visit.done()
     assert get_connection(site)['state'] == 'disabled'
     assert get_sessions(site.stripe, invoice, status='open') == []
