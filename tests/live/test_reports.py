@@ -14,6 +14,7 @@ pytest_plugins = [f'{__package__}.fixtures', f'{__package__}.browser_fixtures']
 ANALYSIS = 'payment_stripe_checkout.action_server_stripe_checkout_report'
 BALANCE = 'payment_stripe_checkout.action_stripe_balance_report'
 DISPUTES = 'payment_stripe_checkout.action_stripe_dispute'
+INBOX = 'payment_stripe_checkout.action_stripe_checkout_inbox'
 
 
 @pytest.fixture(scope='module')
@@ -81,6 +82,28 @@ def test_disputes_on_a_phone(site, open_browser):
     for text in ("Evidence needed", "Evidence Due By", disputed.name):
         assert text in dispute
     billing.look('disputes_phone')
+
+
+def test_payments_without_a_home_on_a_phone(site, open_browser):
+    """Catches a list of which a phone shows neither the amount nor the ways out."""
+    invoice = site.staff.create_invoice(70)
+    session = open_session(site.stripe, invoice.url)
+    site.stripe.deliveries.hold()
+    site.stripe.pay(session['id'])
+    site.staff.call('account.move', 'button_draft', [invoice.id])
+    site.stripe.deliveries.release()
+    payments = "SELECT id FROM account_payment WHERE stripe_checkout_session_id = %s"
+    wait_until(lambda: site.query(payments, session['id']), "the payment is booked")
+    billing = open_browser('billing', PHONE)
+    payment = _open_rows(billing, INBOX, PHONE).first
+    assert payment.get_by_text("70.00").count() == 2
+    billing.look('inbox_phone')
+    payment.get_by_text("Leave as credit").click()
+    billing.answer('Ok')
+    wait_until(
+        lambda: site.query(f'{payments} AND stripe_checkout_credit_kept', session['id']),
+        "the payment is left as credit",
+    )
 
 
 def _open_rows(somebody, action, device):
