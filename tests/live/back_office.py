@@ -66,7 +66,8 @@ class BackOffice(Visitor):
     def _find_button(self, label):
         header = self.page.locator('.o_form_statusbar')
         shown = header.get_by_role('button', name=label, exact=True)
-        more = header.locator('.dropdown-toggle')
+        # Not the hidden ones of the steps, which are there before the buttons are.
+        more = header.locator('.dropdown-toggle:visible')
         if shown.count() or not more.count():
             return shown
         menu = self.page.locator('.o-dropdown--menu')
