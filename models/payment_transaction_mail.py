@@ -21,7 +21,8 @@ MAILS_LIMIT = 100  # in one run
 # A confirmation waits as long for the payment method, if Stripe cannot be asked at once.
 METHOD_PATIENCE = timedelta(minutes=5)
 METHOD_PAUSE = timedelta(minutes=1)
-# How long a mail waits where somebody else writes the transaction, such as the success page.
+# How long a mail waits at least where somebody else writes the transaction, such as the success
+# page.
 CONFLICT_PAUSE = timedelta(seconds=5)
 
 
@@ -121,8 +122,6 @@ class PaymentTransaction(models.Model):
         :raise Exception: Whatever a template can raise that staff have changed.
         """
         self.ensure_one()
-        if self.stripe_checkout_mail_state != 'to_send':
-            return
         is_confirmation = self.stripe_checkout_mail == 'confirmation'
         # Before the row is held: nobody waits for Stripe's answer with us.
         if is_confirmation and not self._stripe_checkout_know_method():
@@ -130,6 +129,8 @@ class PaymentTransaction(models.Model):
         if not self.try_lock_for_update():
             self._stripe_checkout_wake_mails(CONFLICT_PAUSE)
             return
+        if self.stripe_checkout_mail_state != 'to_send':
+            return  # Sent or given up while Stripe was asked.
         if is_confirmation:
             mail = self._stripe_checkout_mail_confirmation()
         else:
