@@ -83,6 +83,7 @@ class PaymentTransaction(models.Model):
                 self.env.cr.rollback()
                 _logger.exception("The refund %s is made, but not booked yet", self.reference)
                 return
+        _logger.warning("The refund %s is left to its event or the sweep", self.reference)
 
     def _stripe_checkout_await_answer(self, message):
         """Have the sweep ask what became of the refund, and repeat the same call.
