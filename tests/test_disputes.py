@@ -272,14 +272,19 @@ class TestDisputes(StripeCheckoutCommon):
 
     # === SEVERAL INVOICES === #
 
-    def test_lost_part_of_a_payment_of_several_invoices(self):
-        """Catches a to-do on an invoice that stays paid."""
+    def pay_together(self):
+        """Return invoices of 60 and 40 that were paid at once, and the session."""
         first, second = self.create_invoice(60), self.create_invoice(40)
         link = self.env['stripe.payment.link']._get_or_create_for_all(first + second)
         response = self.url_open(link._get_path(), allow_redirects=False)
         checkout = self.get_session(response.headers['Location'])
         self.stripe.pay(checkout['id'])
         self.process()
+        return first, second, checkout
+
+    def test_lost_part_of_a_payment_of_several_invoices(self):
+        """Catches a to-do on an invoice that stays paid."""
+        first, second, checkout = self.pay_together()
         self.stripe.lose_dispute(self.stripe.dispute(checkout['id'], 3000)['id'])
         self.process()
         opened = (first + second).filtered('amount_residual')
@@ -289,12 +294,7 @@ class TestDisputes(StripeCheckoutCommon):
         self.assertIn(f"of {opened.name} went back", todo.note)
 
     def test_lost_payment_of_several_invoices(self):
-        first, second = self.create_invoice(60), self.create_invoice(40)
-        link = self.env['stripe.payment.link']._get_or_create_for_all(first + second)
-        response = self.url_open(link._get_path(), allow_redirects=False)
-        checkout = self.get_session(response.headers['Location'])
-        self.stripe.pay(checkout['id'])
-        self.process()
+        first, second, checkout = self.pay_together()
         self.assertEqual((first + second).mapped('payment_state'), ['paid', 'paid'])
         made = self.stripe.dispute(checkout['id'])
         self.stripe.lose_dispute(made['id'])

@@ -200,7 +200,7 @@ class Site:
     def hold_rows(self, query, *params):
         """Hold the locks that a query takes, from a connection of our own.
 
-        :param str query: A `SELECT … FOR UPDATE`.
+        :param str query: A `SELECT … FOR UPDATE`, or an `UPDATE`, which is taken back.
         """
         with databases.cursor(self.runtime, self.database) as cr:
             cr.execute("BEGIN")
