@@ -1,10 +1,16 @@
-"""A pytest plugin: a skipped test fails the run, for Odoo skips what it cannot do in silence."""
+"""A pytest plugin: a skipped test fails the run, and each process has Odoo's files for itself."""
+
+import shutil
+from pathlib import Path
 
 import pytest
 
 
 class NoSkips:
-    """Collects skipped tests and modules and turns them into a failure."""
+    """Collects skipped tests and modules and turns them into a failure.
+
+    Odoo skips in silence what it cannot do.
+    """
 
     def __init__(self):
         self.skipped = []
@@ -36,5 +42,30 @@ class NoSkips:
             terminalreporter.write_line("FAILED: no test ran.", red=True)
 
 
+class OwnFiles:
+    """Gives a process of pytest-xdist a filestore of its own.
+
+    pytest-odoo copies the database for each process, but lets all of them share one filestore. And
+    after each class of tests Odoo removes the files that its own database does not know
+    (``ir.attachment._gc_file_store_unsafe``): those that another process is about to read, too.
+    """
+
+    def __init__(self, process):
+        """Remember the process's name, such as ``gw0``."""
+        self.process = process
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self):
+        from odoo.tools import config  # noqa: PLC0415 - without processes nothing of Odoo is needed
+
+        own = f"{config['data_dir']}-{self.process}"
+        for database in config["db_name"]:
+            files = Path(config.filestore(database))
+            shutil.copytree(files, Path(own, "filestore", database))
+        config["data_dir"] = own
+
+
 def pytest_configure(config):
     config.pluginmanager.register(NoSkips(), "no-skips")
+    if hasattr(config, "workerinput"):
+        config.pluginmanager.register(OwnFiles(config.workerinput["workerid"]), "own-files")

@@ -94,12 +94,17 @@ def test_summary_without_an_exception_is_the_errors():
     assert summary("x INFO a\ny ERROR b\nz INFO c") == "y ERROR b"
 
 
+def run_pytest(folder, *options):
+    """Run pytest with the plugin on the tests of a folder, and return what it printed."""
+    command = [sys.executable, "-m", "pytest", "-p", "devtools.pytest_plugin", "-p", "no:odoo"]
+    command += ["-p", "no:cacheprovider", "-c", os.devnull, f"--rootdir={folder}", *options, folder]
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder)
+
+
 class TestSkips:
     def pytest(self, tmp_path, text):
         (tmp_path / "test_it.py").write_text(text)
-        command = [sys.executable, "-m", "pytest", "-p", "devtools.pytest_plugin", "-p", "no:odoo"]
-        command += ["-p", "no:cacheprovider", "-c", os.devnull, f"--rootdir={tmp_path}", tmp_path]
-        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+        return run_pytest(tmp_path)
 
     def test_passing_run(self, tmp_path):
         result = self.pytest(tmp_path, "def test_a(): pass\n")
@@ -126,3 +131,17 @@ class TestSkips:
     def test_no_test(self, tmp_path):
         result = self.pytest(tmp_path, "")
         assert result.returncode == 5 and "no test ran" in result.stdout
+
+
+def test_each_process_has_its_own_files(tmp_path):
+    (tmp_path / "data" / "filestore" / "test" / "e1").mkdir(parents=True)
+    (tmp_path / "data" / "filestore" / "test" / "e1" / "e155").touch()
+    text = "from pathlib import Path\nfrom odoo.tools import config\n"
+    # As pytest-odoo, which takes both from its options before a session starts.
+    conftest = f"config['data_dir'] = {str(tmp_path / 'data')!r}\nconfig['db_name'] = ['test']\n"
+    (tmp_path / "conftest.py").write_text(text + conftest)
+    test = "def test_a():\n    Path(config.filestore('test'), 'e1', 'e155').unlink()\n"
+    (tmp_path / "test_it.py").write_text(text + test)
+    result = run_pytest(tmp_path, "-n", "2", "--dist", "each")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "2 passed" in result.stdout
