@@ -11,6 +11,7 @@ UPDATE payment_provider
        stripe_checkout_enabled_events = NULL,
        stripe_checkout_connected_at = NULL,
        stripe_checkout_disconnecting = NULL,
+       stripe_checkout_paused_until = NULL,
        stripe_checkout_problem = NULL,
        stripe_checkout_webhook_state = 'none'
  WHERE code = 'stripe_checkout';

@@ -35,6 +35,7 @@ from . import (
     payment_provider_health_check,
     payment_provider_health_todo,
     payment_provider_key_doctor,
+    payment_provider_pause,
     payment_provider_probe,
     payment_provider_reminders,
     payment_provider_secrets,

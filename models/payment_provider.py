@@ -218,6 +218,7 @@ class PaymentProvider(models.Model):
             self._stripe_checkout_is_connected()
             and self.state != 'disabled'
             and not self.stripe_checkout_disconnecting
+            and not self._stripe_checkout_is_paused()
             and self._stripe_checkout_get_edition() == 'enterprise'
         )
 

@@ -1,5 +1,7 @@
 """Connecting a company to a Stripe account."""
 
+from contextlib import nullcontext
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
@@ -54,13 +56,14 @@ class PaymentProvider(models.Model):
                 'default_currency': provider._stripe_checkout_is_connected()
                 and provider.journal_id.currency_id.name,
             }
-        endpoint = provider._stripe_checkout_create_endpoint(base_url, secret_key)
         is_renewed = provider._stripe_checkout_is_connected() and not switched
-        if switched:
-            provider._stripe_checkout_leave_account()
-        provider._stripe_checkout_store_connection(
-            mode, secret_key, publishable_key, account, base_url, endpoint, is_renewed
-        )
+        with provider._stripe_checkout_pausing() if switched else nullcontext():
+            endpoint = provider._stripe_checkout_create_endpoint(base_url, secret_key)
+            if switched:
+                provider._stripe_checkout_leave_account()
+            provider._stripe_checkout_store_connection(
+                mode, secret_key, publishable_key, account, base_url, endpoint, is_renewed
+            )
         provider._stripe_checkout_log(
             self.env._(
                 "Connected to %(account)s, %(mode)s mode, with the key %(key)s.",

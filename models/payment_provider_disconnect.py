@@ -316,26 +316,8 @@ class PaymentProvider(models.Model):
         if not self._stripe_checkout_is_connected():
             raise UserError(self.env._("Stripe is not connected."))
         provider_sudo = self.sudo()  # Billing admins cannot write the connection.
-        was_disconnecting = provider_sudo.stripe_checkout_disconnecting
-        provider_sudo._stripe_checkout_note_disconnecting(True)
-        try:
+        with provider_sudo._stripe_checkout_pausing():
             return provider_sudo._stripe_checkout_disconnect_now_or_later(now)
-        except UserError:
-            self.env.cr.rollback()
-            provider_sudo._stripe_checkout_note_disconnecting(was_disconnecting)
-            raise
-
-    def _stripe_checkout_note_disconnecting(self, is_disconnecting):
-        """Stop or go on taking payments, for everybody from here on.
-
-        Ending the open pages takes Stripe some time. Whoever opens one meanwhile would not be seen,
-        and could pay what nobody books: after this commit visitors see that they cannot, and what
-        those before them have begun is seen here.
-
-        :param bool is_disconnecting: Whether no new payment is taken.
-        """
-        self.stripe_checkout_disconnecting = is_disconnecting
-        self.env.cr.commit()  # pylint: disable=invalid-commit
 
     def _stripe_checkout_disconnect_now_or_later(self, now):
         """Disconnect, or wait for the last bank debit.
@@ -348,6 +330,7 @@ class PaymentProvider(models.Model):
         # Before debits are looked for: a session may turn out to be one that has just begun.
         given_up = self._stripe_checkout_end_sessions()
         if not now and self._stripe_checkout_get_running('pending'):
+            self.stripe_checkout_disconnecting = True
             self._stripe_checkout_log(
                 self.env._("To be disconnected when the last bank debit has come to an end.")
             )

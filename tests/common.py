@@ -62,6 +62,14 @@ class StripeCheckoutCommon(AccountTestInvoicingCommon, HttpCase):
         with self.committing(self.provider.with_user(self.billing_admin)) as provider:
             return provider.action_stripe_checkout_disconnect(**options)
 
+    def leave_account(self, wizard):
+        """Answer the connect wizard's question: leave the account or mode that is connected."""
+        with self.committing(wizard) as pressed:
+            notification = pressed.action_switch()
+            pressed.env.flush_all()
+            pressed.env.cr.postcommit.run()  # What the tests' cursor does not do by itself.
+        return notification
+
     @contextmanager
     def committing(self, records):
         """Give records of a transaction that can be committed, as each request has."""

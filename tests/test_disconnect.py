@@ -7,6 +7,7 @@ from odoo.tests import Form, tagged
 from odoo.tools import format_datetime, mute_logger
 
 from ..hooks import uninstall_hook
+from ..models.payment_provider_pause import PAUSE
 from .common import StripeCheckoutCommon
 
 CONTROLLER = 'odoo.addons.payment_stripe_checkout.controllers.webhook'
@@ -51,6 +52,7 @@ class TestDisconnect(StripeCheckoutCommon):
                     'stripe_checkout_webhook_state': 'none',
                     'stripe_checkout_connected_at': False,
                     'stripe_checkout_disconnecting': False,
+                    'stripe_checkout_paused_until': False,
                 }
             ],
         )
@@ -163,6 +165,18 @@ class TestDisconnect(StripeCheckoutCommon):
         self.assert_disconnected()
         self.assertEqual(len(self.get_todos(invoice)), 1)
         self.assertFalse(invoice.transaction_ids.stripe_checkout_freed)
+
+    def test_disconnecting_over_which_a_worker_died(self):
+        """Catches payments that are never taken again, and nobody is told why."""
+        invoice = self.create_invoice(100)
+        with self.committing(self.provider) as provider:
+            provider._stripe_checkout_pause(datetime.now() + PAUSE)
+        self.assertFalse(invoice.with_user(self.billing_admin).stripe_checkout_url)
+        self.get_page(self.url_open(invoice.stripe_payment_link_ids._get_path()), 'unavailable')
+        self.run_cron('ir_cron_sweep')
+        self.assertTrue(self.provider.stripe_checkout_secret_key)
+        with freeze_time(datetime.now() + PAUSE + timedelta(seconds=1)):
+            self.open_link(invoice)
 
     def test_staying_connected_after_all(self):
         invoice, _session = self.start_debit()

@@ -114,8 +114,7 @@ class TestKeyDoctor(StripeCheckoutCommon):
         self.assertEqual(self.provider.stripe_checkout_account_id, self.stripe.account.id)
         self.assertEqual(self.open_link(opened), session)
 
-        wizard.action_switch()
-        self.env.cr.postcommit.run()
+        self.leave_account(wizard)
         self.assertEqual(self.provider.stripe_checkout_account_id, other.id)
         self.assertEqual(self.stripe.session(session['id'])['status'], 'expired')
         self.assertEqual(debited.transaction_ids.state, 'cancel')

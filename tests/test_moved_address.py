@@ -72,7 +72,7 @@ class TestMovedAddress(HealthCommon):
         wizard.action_connect()
         self.assertIn(f"move from {self.base_url()} to {NEW}.", wizard.question)
         self.assert_address(self.base_url())
-        wizard.action_switch()
+        self.leave_account(wizard)
         self.assert_address(NEW)
 
     def test_frozen_after_it_was_refused(self):

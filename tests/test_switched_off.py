@@ -175,7 +175,7 @@ class TestSwitchedOff(StripeCheckoutCommon):
         wizard = self.fill_in_keys(other.secret_key, other.publishable_key)
         wizard.action_connect()
         self.assertIn("closed: 1.", wizard.question)
-        wizard.action_switch()
+        self.leave_account(wizard)
         self.assertEqual(self.stripe.session(session['id'])['status'], 'expired')
         self.assertNotEqual(self.open_link(invoice)['id'], session['id'])
 

@@ -234,7 +234,7 @@ class TestTestMode(StripeCheckoutCommon):
         })
         wizard.action_connect()
         self.assertTrue(wizard.question)
-        wizard.action_switch()
+        self.leave_account(wizard)
         self.assertEqual(self.stripe.session(session['id'])['status'], 'open', "The original's")
         self.assertNotEqual(self.open_link(invoice)['id'], session['id'])
         self.assertEqual(debited.transaction_ids.state, 'cancel')

@@ -109,9 +109,19 @@ class Staff:
 
         :param account: The stand-in's account.
         """
+        self._press_in_wizard('action_connect', account)
+
+    def leave_account(self, account):
+        """Connect the company with another Stripe account than the one that is connected.
+
+        :param account: The stand-in's account.
+        """
+        self._press_in_wizard('action_switch', account)
+
+    def _press_in_wizard(self, button, account):
         values = {'secret_key': account.secret_key, 'publishable_key': account.publishable_key}
         wizard_id = self.call('stripe.checkout.connect', 'create', values)
-        self.call('stripe.checkout.connect', 'action_connect', [wizard_id])
+        self.call('stripe.checkout.connect', button, [wizard_id])
 
     def create_invoices(self, count=1, amount=100.0, **values):
         """Create and post customer invoices, each of a new client.

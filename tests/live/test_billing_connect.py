@@ -1,8 +1,11 @@
 """How a billing admin connects the company to Stripe, in a real browser."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 from .browsing import DESKTOP, DEVICES
-from .client import open_session
+from .client import get, get_sessions, open_session, read_state
 from .connection import call_action, get_connection, get_endpoints, wait_health
+from .waiting import wait_until
 
 pytest_plugins = [f'{__package__}.fixtures', f'{__package__}.browser_fixtures']
 
@@ -129,3 +132,37 @@ def test_another_account_is_asked_about(site, billing, connected):
     # The client's link leads to the new account.
     again = open_session(site.stripe, invoice.url)
     assert other.store.get('checkout.session', again['id'])
+
+
+def test_page_that_is_opened_while_the_account_is_left(site, connected):
+    """Catches a client who pays on a page that nobody can ask about with the new keys."""
+    other = site.stripe.add_account()
+    first, second = site.staff.create_invoices(2)
+    path = f"/v1/checkout/sessions/{open_session(site.stripe, first.url)['id']}/expire"
+    site.stripe.deliveries.hold()  # Else the event of the first page has it all done again.
+    site.stripe.faults.next(1, 'slow', path=path, seconds=3)
+    with ThreadPoolExecutor(1) as pool:
+        pressed = pool.submit(site.staff.leave_account, other)
+        wait_until(lambda: site.stripe.calls.matching('POST', path), "the first page is closed")
+        visit = get(second.url)
+        assert not pressed.done()
+        pressed.result()
+    assert get_connection(site)['account_id'] == other.id
+    assert get_sessions(site.stripe, second, status='open') == []
+    assert read_state(visit) == 'unavailable'
+    assert other.store.get('checkout.session', open_session(site.stripe, second.url)['id'])
+
+
+def test_page_that_stripe_makes_while_the_account_is_left(site, connected):
+    """Catches the same of a client who came before."""
+    other = site.stripe.add_account()
+    invoice = site.staff.create_invoice()
+    site.stripe.faults.next(1, 'slow', path='/v1/checkout/sessions', method='POST', seconds=3)
+    with ThreadPoolExecutor(1) as pool:
+        visit = pool.submit(get, invoice.url)
+        wait_until(lambda: get_sessions(site.stripe, invoice), "Stripe makes the page")
+        site.staff.leave_account(other)
+        assert visit.done()
+    assert get_connection(site)['account_id'] == other.id
+    assert get_sessions(site.stripe, invoice, status='open') == []
+    assert get_endpoints(other) == [get_connection(site)['endpoint_id']]

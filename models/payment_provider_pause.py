@@ -1,0 +1,58 @@
+"""No payment is taken while the pages of clients are being closed to leave a connection."""
+
+from contextlib import contextmanager
+from datetime import timedelta
+
+from odoo import fields, models
+from odoo.exceptions import RedirectWarning, UserError
+
+# Where a worker dies over it, payments are taken again by themselves. Longer than Odoo lets a
+# request take (`limit_time_real`, 120 seconds unless it is set).
+PAUSE = timedelta(minutes=10)
+
+
+class PaymentProvider(models.Model):
+    _inherit = 'payment.provider'
+
+    stripe_checkout_paused_until = fields.Datetime(
+        string="Payments Paused Until",
+        help="No new payment is taken while the open payment pages are being closed.",
+        readonly=True,
+        copy=False,
+    )
+
+    def _stripe_checkout_is_paused(self):
+        """Tell whether no payment is taken because the open pages are being closed.
+
+        :rtype: bool
+        """
+        end = self.stripe_checkout_paused_until
+        return bool(end) and end > fields.Datetime.now()
+
+    @contextmanager
+    def _stripe_checkout_pausing(self):
+        """Take no payments while the connection is left, until what is done here is committed.
+
+        Closing the open pages takes Stripe some time. Whoever opens one meanwhile would not be
+        seen, and could pay what nobody books: after the commit that this begins with visitors see
+        that they cannot, and what those before them have begun is seen here. Where somebody else
+        was faster and Odoo runs the request again, the pause goes on.
+
+        :raise UserError: If what is done here is refused: payments are taken again.
+        """
+        self._stripe_checkout_pause(fields.Datetime.now() + PAUSE)
+        try:
+            yield
+        except (UserError, RedirectWarning):
+            self.env.cr.rollback()
+            self._stripe_checkout_pause(False)
+            raise
+        self.stripe_checkout_paused_until = False
+
+    def _stripe_checkout_pause(self, until):
+        """Take no payments until a moment, for everybody from here on.
+
+        :param datetime|bool until: The moment, UTC; False to take them again.
+        """
+        self.stripe_checkout_paused_until = until
+        self.env.cr.commit()  # pylint: disable=invalid-commit
