@@ -31,6 +31,7 @@ from . import (
     payment_provider_disconnect,
     payment_provider_endpoints,
     payment_provider_feed,
+    payment_provider_given_up,
     payment_provider_health,
     payment_provider_health_check,
     payment_provider_health_todo,
