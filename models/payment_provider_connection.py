@@ -115,7 +115,7 @@ class PaymentProvider(models.Model):
         })
         self._stripe_checkout_post_to_clearing(journal)
         self._stripe_checkout_ensure_accounts()
-        self._stripe_checkout_follow_debits_again()
+        self._stripe_checkout_follow_left_again()
         self._stripe_checkout_wake_feed()
 
     def _stripe_checkout_retry_events(self):

@@ -1,4 +1,7 @@
-"""What is under way when an account is left: to-dos for staff, for no other key can tell of it."""
+"""What is under way when an account is left: to-dos for staff, for no other key can tell of it.
+
+Once that account is connected again it is followed again, and the to-do is taken off.
+"""
 
 import stripe
 
@@ -69,29 +72,8 @@ class PaymentProvider(models.Model):
                 ),
             )
             tx._set_canceled(self.env._("Stripe was disconnected while the debit was under way."))
-            tx.write({
-                'stripe_checkout_freed': False,
-                'stripe_checkout_left_account': self.stripe_checkout_account_id
-                and self._stripe_checkout_get_account_ref(),
-            })
-
-    def _stripe_checkout_follow_debits_again(self):
-        """Follow the bank debits that were given up when the connected account was left before."""
-        self.ensure_one()
-        transactions_sudo = self.env['payment.transaction'].sudo()
-        for tx in transactions_sudo.search([
-            ('provider_id', '=', self.id),
-            ('stripe_checkout_left_account', '=', self._stripe_checkout_get_account_ref()),
-        ]):
-            tx.write({'stripe_checkout_freed': True, 'stripe_checkout_left_account': False})
-            # What the to-do asks for would be booked twice.
-            summary = self.env._("Bank debit to follow up in Stripe")
-            intent = tx.stripe_checkout_payment_intent or tx.reference
-            (tx.invoice_ids or tx.partner_id).activity_ids.filtered(
-                lambda todo, summary=summary, intent=intent: (
-                    todo.summary == summary and intent in (todo.note or '')
-                )
-            ).unlink()
+            tx.stripe_checkout_freed = False
+            tx.stripe_checkout_left_account = self._stripe_checkout_get_left_account()
 
     def _stripe_checkout_give_refunds_up(self):
         """Turn each refund under way into a to-do: no other account can tell what becomes of it.
@@ -117,3 +99,52 @@ class PaymentProvider(models.Model):
                 ),
             )
             tx._set_canceled(self.env._("Stripe was disconnected while the refund was under way."))
+            tx.stripe_checkout_left_account = self._stripe_checkout_get_left_account()
+
+    def _stripe_checkout_get_left_account(self):
+        """Return which account is left; False where the key may not read it.
+
+        :rtype: str|False
+        """
+        return self.stripe_checkout_account_id and self._stripe_checkout_get_account_ref()
+
+    def _stripe_checkout_follow_left_again(self):
+        """Follow what was given up when the connected account was left before.
+
+        Not a refund that Stripe never answered for: asking for it again would pay the client twice
+        where staff have made it otherwise. It stays a to-do, unless its event comes.
+        """
+        self.ensure_one()
+        transactions_sudo = self.env['payment.transaction'].sudo()
+        transactions_sudo.search([
+            ('provider_id', '=', self.id),
+            ('stripe_checkout_left_account', '=', self._stripe_checkout_get_account_ref()),
+            '|',
+            ('operation', '!=', 'refund'),
+            ('stripe_checkout_refund_id', '!=', False),
+        ])._stripe_checkout_follow_again()
+
+
+class PaymentTransaction(models.Model):
+    _inherit = 'payment.transaction'
+
+    def _stripe_checkout_follow_again(self):
+        """Follow debits and refunds that were given up; what their to-dos ask for would be booked
+        twice.
+        """
+        for tx in self:
+            if tx.operation == 'refund':
+                tx._set_pending(extra_allowed_states=('cancel',))
+                summary = self.env._("Refund to follow up in Stripe")
+                stripe_id, told = tx.stripe_checkout_refund_id, tx.source_transaction_id
+            else:
+                tx.stripe_checkout_freed = True
+                summary = self.env._("Bank debit to follow up in Stripe")
+                stripe_id, told = tx.stripe_checkout_payment_intent, tx
+            tx.stripe_checkout_left_account = False
+            name = stripe_id or tx.reference
+            (told.invoice_ids or told.partner_id).activity_ids.filtered(
+                lambda todo, summary=summary, name=name: (
+                    todo.summary == summary and name in (todo.note or '')
+                )
+            ).unlink()

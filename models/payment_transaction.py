@@ -39,8 +39,8 @@ class PaymentTransaction(models.Model):
     )
     stripe_checkout_left_account = fields.Char(
         string="Account That Was Left",
-        help="Where this bank debit was under way when the account was left. It is followed again "
-        "once that account is connected.",
+        help="Where this bank debit or refund was under way when the account was left. It is "
+        "followed again once that account is connected.",
         readonly=True,
         copy=False,
     )

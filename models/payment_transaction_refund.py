@@ -236,6 +236,8 @@ class PaymentTransaction(models.Model):
             if not tx:
                 continue
             settled += tx
+            if tx.state == 'cancel':  # Given up when its account was left.
+                tx._stripe_checkout_follow_again()
             if facts.outcome == 'paid':
                 tx._stripe_checkout_book_refund(facts)
             elif facts.outcome == 'failed':

@@ -126,3 +126,54 @@ class TestLeftAccount(StripeCheckoutCommon):
         todos = refund.source_transaction_id.invoice_ids.activity_ids
         self.assertNotIn("Refund to follow up in Stripe", todos.mapped('summary'))
         self.assertEqual(refund.payment_id.amount, 40)
+
+    def get_refund_todos(self, refund):
+        """Return the to-dos of refunds that were given up."""
+        return refund.source_transaction_id.invoice_ids.activity_ids.filtered(
+            lambda todo: todo.summary == "Refund to follow up in Stripe"
+        )
+
+    def come_back(self):
+        self.leave_account(self.fill_in_keys())
+        self.stripe.deliveries.pop_all()
+        self.stripe.calls.clear()
+
+    def sweep_later(self):
+        with freeze_time(datetime.now() + timedelta(minutes=20)):
+            self.run_cron('ir_cron_sweep')
+
+    def test_refund_is_followed_again_with_its_account(self):
+        """Catches a to-do that stays for ever, and makes staff book the refund a second time."""
+        refund = self.start_refund()
+        self.leave()
+        self.assertTrue(self.get_refund_todos(refund))
+        self.come_back()
+        self.assertEqual(refund.state, 'pending')
+        self.assertFalse(self.get_refund_todos(refund))
+        self.stripe.settle_refund(refund.stripe_checkout_refund_id)
+        self.stripe.deliveries.pop_all()
+        self.sweep_later()
+        self.assertEqual(refund.state, 'done')
+        self.assertEqual(refund.payment_id.amount, 40)
+
+    @mute_logger('odoo.addons.payment_stripe_checkout.models.payment_provider_endpoints')
+    def test_refund_without_an_answer_stays_with_staff_until_its_event_comes(self):
+        """Catches a refund that is asked for once more although staff have made it otherwise."""
+        invoice, _session = self.pay()
+        self.stripe.account.refund_status = 'requires_action'
+        refund = invoice.transaction_ids._create_child_transaction(40, is_refund=True)
+        facts = refund._stripe_checkout_request_refund()
+        refund._set_pending()
+        account, key = self.stripe.account, self.stripe.account.secret_key
+        self.addCleanup(setattr, account, 'secret_key', key)
+        account.secret_key = 'sk_test_rotated'
+        self.leave()
+        account.secret_key = key
+        self.come_back()
+        self.sweep_later()
+        self.assertFalse([c for c in self.stripe.calls if 'refund' in c.path])
+        self.assertTrue(self.get_refund_todos(refund))
+        self.stripe.settle_refund(facts.refund_id)
+        self.process()
+        self.assertFalse(self.get_refund_todos(refund))
+        self.assertEqual(refund.payment_id.amount, 40)
