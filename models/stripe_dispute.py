@@ -129,6 +129,16 @@ class StripeDispute(models.Model):
         for dispute in running:
             dispute.invoice_ids = dispute.transaction_id._stripe_checkout_get_paid_invoices()
 
+    @api.model
+    def _note_reversed(self, payments):
+        """Take off the to-dos of disputed payments of test mode that are out of the books.
+
+        :param account.payment payments: The payments, reversed.
+        """
+        for dispute in self.search([('transaction_id.payment_id', 'in', payments.ids)]):
+            dispute._follow_up()
+            dispute._close_lost()
+
     # === LOST === #
 
     def _charge_back(self, facts):
@@ -236,7 +246,9 @@ class StripeDispute(models.Model):
     def _follow_up(self):
         """Keep one to-do while Stripe waits for an answer, due when Stripe says."""
         self.ensure_one()
-        if self.status not in WAITING_FOR_US:
+        payment = self.payment_id
+        is_untrue = payment._stripe_checkout_is_test_mode() and payment.move_id.reversal_move_ids
+        if self.status not in WAITING_FOR_US or is_untrue:
             self.activity_unlink([ACTIVITY_TYPE])
             return
         values = {

@@ -76,14 +76,18 @@ class StripeDispute(models.Model):
         if due and not credit.reconciled:
             self.transaction_id._stripe_checkout_try_plan([credit + due])
         self.transaction_id._stripe_checkout_follow_up_credit()
-        lost = self.env._("Dispute lost")
-        self.invoice_ids.activity_ids.filtered(lambda todo: todo.summary == lost).unlink()
+        self._close_lost()
         self._tell_invoices(
             self.env._(
                 "%(amount)s came back although the dispute was lost: the payment counts again.",
                 amount=self.currency_id.format(self.amount),
             )
         )
+
+    def _close_lost(self):
+        """Take off the to-do that asks the client for the money again."""
+        lost = self.env._("Dispute lost")
+        self.invoice_ids.activity_ids.filtered(lambda todo: todo.summary == lost).unlink()
 
     def _follow_up_part(self, returned):
         """Leave a to-do, once, for a part that came back.

@@ -158,6 +158,9 @@ class TestTestMode(StripeCheckoutCommon):
         self.run_cron('ir_cron_feed')
         self.assertGreater(len(self.get_balances()), len(before) + 3)
         self.assertTrue(invoices[2]._stripe_checkout_filter_disputed())
+        disputes = self.env['stripe.dispute'].sudo().search([])
+        self.assertEqual(disputes.activity_ids.mapped('summary'), ["Answer the dispute in Stripe"])
+        self.assertIn("Dispute lost", invoices[1].activity_ids.mapped('summary'))
 
         wizard = self.reverse()
         self.assertEqual(
@@ -171,6 +174,26 @@ class TestTestMode(StripeCheckoutCommon):
             self.assertEqual(invoice.amount_residual, invoice.amount_total)
         self.assertEqual(self.provider.stripe_checkout_test_entry_count, 0)
         self.assertFalse(invoices[2]._stripe_checkout_filter_disputed())
+        self.assertFalse(disputes.activity_ids)
+        self.assertNotIn("Dispute lost", invoices[1].activity_ids.mapped('summary'))
+
+    def test_dispute_of_a_reversed_payment_asks_for_no_answer(self):
+        """Catches a to-do that stays for ever, or comes back with the next event of its dispute."""
+        invoice = self.create_invoice(100)
+        session = self.open_link(invoice)['id']
+        self.stripe.pay(session)
+        dispute_id = self.stripe.dispute(session, inquiry=True)['id']
+        self.deliver()
+        self.run_queue()
+        dispute = self.env['stripe.dispute'].sudo().search([('dispute_id', '=', dispute_id)])
+        self.assertTrue(dispute.activity_ids)
+        self.reverse().action_reverse()
+        self.assertFalse(dispute.activity_ids)
+        self.stripe.escalate_dispute(dispute_id)
+        self.deliver()
+        self.run_queue()
+        self.assertEqual(dispute.status, 'needs_response')
+        self.assertFalse(dispute.activity_ids)
 
     def test_invoice_that_was_paid_otherwise_stays_paid(self):
         """Catches a list of what opens again that names what a payment without a home was for."""

@@ -44,10 +44,13 @@ class StripeCheckoutReverseTests(models.TransientModel):
         """
         self.ensure_one()
         self.provider_id._stripe_checkout_check_access()
-        moves, invoices = self.payment_ids.move_id + self.move_ids, self.invoice_ids
+        payments, invoices = self.payment_ids, self.invoice_ids
+        moves = payments.move_id + self.move_ids
         if not moves:
             raise UserError(self.env._("There is no entry of test mode in the books."))
         moves._stripe_checkout_reverse()
+        # In sudo mode: the connection writes its disputes, nobody else may.
+        self.env['stripe.dispute'].sudo()._note_reversed(payments)
         action = self.env['ir.actions.act_window']._for_xml_id(
             'account.action_move_out_invoice_type'
         )
