@@ -57,6 +57,9 @@ class PaymentProvider(models.Model):
                 and provider.journal_id.currency_id.name,
             }
         is_renewed = provider._stripe_checkout_is_connected() and not switched
+        of_original = provider._stripe_checkout_describe_original(
+            provider.stripe_checkout_endpoint_id
+        )
         with provider._stripe_checkout_pausing() if switched else nullcontext():
             endpoint = provider._stripe_checkout_create_endpoint(base_url, secret_key)
             if switched:
@@ -64,14 +67,13 @@ class PaymentProvider(models.Model):
             provider._stripe_checkout_store_connection(
                 mode, secret_key, publishable_key, account, base_url, endpoint, is_renewed
             )
-        provider._stripe_checkout_log(
-            self.env._(
-                "Connected to %(account)s, %(mode)s mode, with the key %(key)s.",
-                account=account.get('name') or account.get('id') or self.env._("Stripe"),
-                mode=mode,
-                key=utils.mask_key(secret_key),
-            )
+        connected = self.env._(
+            "Connected to %(account)s, %(mode)s mode, with the key %(key)s.",
+            account=account.get('name') or account.get('id') or self.env._("Stripe"),
+            mode=mode,
+            key=utils.mask_key(secret_key),
         )
+        provider._stripe_checkout_log(' '.join([connected, *of_original]))
         # In a transaction of its own: a worker may be trying one of them right now.
         self.env.cr.postcommit.add(
             lambda: provider._stripe_checkout_write_apart('_stripe_checkout_retry_events')

@@ -153,16 +153,7 @@ class PaymentProvider(models.Model):
         """
         if not endpoint_ids:
             return []
-        if not self._stripe_checkout_is_endpoint_ours():
-            return [
-                self.env._(
-                    "The webhook endpoint %(endpoints)s stays at Stripe: it was registered by the "
-                    "database of which this one is a copy. Delete it in the Stripe Dashboard if "
-                    "that one is no longer used.",
-                    endpoints=', '.join(endpoint_ids),
-                )
-            ]
-        return [
+        return self._stripe_checkout_describe_original(endpoint_ids[0]) or [
             self.env._(
                 "Stripe does not accept the key any more, so the webhook endpoint stays there. "
                 "Delete it in the Stripe Dashboard: %(endpoints)s",

@@ -169,6 +169,24 @@ class PaymentProvider(models.Model):
         database_uuid = self.env['ir.config_parameter'].sudo().get_param('database.uuid')
         return not known or known == database_uuid
 
+    def _stripe_checkout_describe_original(self, endpoint_id):
+        """Say which webhook endpoint stays at Stripe because the original of this copy made it.
+
+        :param str|bool endpoint_id: The endpoint that is known here, False if there is none.
+        :return: The message in a list, which is empty where this database made it.
+        :rtype: list[str]
+        """
+        if not endpoint_id or self._stripe_checkout_is_endpoint_ours():
+            return []
+        return [
+            self.env._(
+                "The webhook endpoint %(endpoint)s stays at Stripe: it was registered by the "
+                "database of which this one is a copy. Delete it in the Stripe Dashboard if that "
+                "one is no longer used.",
+                endpoint=endpoint_id,
+            )
+        ]
+
     def _stripe_checkout_delete_endpoints(self):
         """Delete our endpoints at Stripe, now.
 

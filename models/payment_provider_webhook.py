@@ -255,6 +255,9 @@ class PaymentProvider(models.Model):
             base_url, provider_sudo._stripe_checkout_get_mode()
         )
         endpoint = provider_sudo._stripe_checkout_create_endpoint(base_url)
+        of_original = provider_sudo._stripe_checkout_describe_original(
+            provider_sudo.stripe_checkout_endpoint_id
+        )
         values = provider_sudo._stripe_checkout_prepare_endpoint_values(endpoint)
         if 'error' not in endpoint:  # The former endpoint, and the links, keep their address.
             values['stripe_checkout_base_url'] = base_url
@@ -262,13 +265,16 @@ class PaymentProvider(models.Model):
         if 'error' in endpoint:
             provider_sudo._stripe_checkout_follow_up_health()
             return self._stripe_checkout_notify(endpoint['error'], 'danger')
-        provider_sudo._stripe_checkout_log(self.env._("The webhook was registered anew."))
+        provider_sudo._stripe_checkout_log(
+            ' '.join([self.env._("The webhook was registered anew."), *of_original])
+        )
         provider_sudo._stripe_checkout_start_after_registration()
+        done = self.env._(
+            "The webhook is registered. It is confirmed as soon as Stripe's first event arrives, "
+            "mostly within a minute."
+        )
         return self._stripe_checkout_notify(
-            self.env._(
-                "The webhook is registered. It is confirmed as soon as Stripe's first event "
-                "arrives, mostly within a minute."
-            )
+            ' '.join([done, *of_original]), 'warning' if of_original else 'success'
         )
 
     def _stripe_checkout_start_after_registration(self):

@@ -245,10 +245,17 @@ class TestBrokenWebhook(HealthCommon):
         parameters.set_param('database.uuid', 'copy')
         self.check()
         self.assert_health('warning', 'moved', self.base_url())
-        self.managed.action_stripe_checkout_retry_webhook()
+        notification = self.managed.action_stripe_checkout_retry_webhook()
+        stays = f"The webhook endpoint {self.endpoint_id} stays at Stripe"
+        self.assertIn(stays, notification['params']['message'])
+        self.assertIn(stays, self.provider.message_ids[:1].body)
         self.deliver_through_current()
         self.check()
         self.assert_health('confirmed')
+        notification = self.managed.action_stripe_checkout_retry_webhook()
+        self.assertNotIn("stays at Stripe", notification['params']['message'])
+        self.deliver_through_current()
+        self.check()
         own = self.provider.stripe_checkout_endpoint_id
         listed = self.client_api.v1.webhook_endpoints.list
         self.assertEqual({e.id for e in listed().data}, {own, self.endpoint_id})
@@ -256,6 +263,13 @@ class TestBrokenWebhook(HealthCommon):
         notification = self.disconnect(now=True)
         self.assertIn(f"The webhook endpoint {own} stays", notification['params']['message'])
         self.assertEqual({e.id for e in listed().data}, {own, self.endpoint_id})
+
+    def test_copy_that_is_connected_with_another_key(self):
+        """Catches an endpoint that sends what is refused, and nobody is told to delete it."""
+        self.env['ir.config_parameter'].sudo().set_param('database.uuid', 'copy')
+        self.connect(self.stripe.add_restricted_key())
+        stays = f"The webhook endpoint {self.endpoint_id} stays at Stripe"
+        self.assertIn(stays, self.provider.message_ids[:1].body)
 
     def test_key_rotated(self):
         invoice = self.pay_while_broken()
