@@ -106,7 +106,6 @@ class Runtime:
         # Bytecode belongs into the cache and not into the repository.
         result["PYTHONPYCACHEPREFIX"] = str(Path(self.cache) / "bytecode")
         result["PATH"] = os.pathsep.join([str(self.path / "bin"), os.environ.get("PATH", "")])
-        result["NO_PROXY"] = result["no_proxy"] = "127.0.0.1,localhost"
         if self.libraries:
             result["LD_LIBRARY_PATH"] = self.libraries
         return result | additions

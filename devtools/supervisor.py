@@ -48,7 +48,7 @@ def supervise(python, module, arguments, facts):
             VARIABLE: str(folder),
             "PYTHONPATH": str(folder / "lib"),
             # A proxy of the person's must not see calls to this machine.
-            **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost"),
+            **dict.fromkeys(("NO_PROXY", "no_proxy"), leave_proxy_out(os.environ)),
             "PYTHONPYCACHEPREFIX": str(Path(facts["cache"]) / "bytecode"),
         }
         environment.pop("PYTHONHOME", None)
@@ -58,6 +58,19 @@ def supervise(python, module, arguments, facts):
         end_descendants()
         shutil.rmtree(folder, ignore_errors=True)
         lock.close()
+
+
+def leave_proxy_out(environment):
+    """Return for which hosts no proxy is asked: this machine, beside what the person says.
+
+    :param dict environment: The person's environment.
+    :rtype: str
+    """
+    # The small letters win, https://docs.python.org/3/library/urllib.request.html
+    said = environment.get("no_proxy") or environment.get("NO_PROXY")
+    if said == "*":
+        return said
+    return ",".join(filter(None, (said, "127.0.0.1", "localhost")))
 
 
 def _run(command, environment, lock):

@@ -9,6 +9,7 @@ import pytest
 
 from ..processes import Stat, living, parse_stat
 from ..runtime import ROOT
+from ..supervisor import leave_proxy_out
 
 SUPERVISED = """\
 import sys
@@ -76,3 +77,16 @@ def test_nothing_is_left_when_the_supervisor_is_killed(command):
 
 def test_program_names_may_look_like_fields():
     assert parse_stat("7 (a) b (c) S 3 4 5") == Stat(7, "S", 3, 4)
+
+
+@pytest.mark.parametrize(
+    ("said", "hosts"),
+    [
+        ({}, "127.0.0.1,localhost"),
+        ({"NO_PROXY": "intranet.example.com"}, "intranet.example.com,127.0.0.1,localhost"),
+        ({"NO_PROXY": "a", "no_proxy": "b"}, "b,127.0.0.1,localhost"),
+        ({"NO_PROXY": "*"}, "*"),
+    ],
+)
+def test_hosts_that_are_reached_without_a_proxy_stay_so(said, hosts):
+    assert leave_proxy_out(said) == hosts
