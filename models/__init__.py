@@ -57,6 +57,7 @@ from . import (
     payment_transaction_payload,
     payment_transaction_rebuild,
     payment_transaction_refund,
+    payment_transaction_refund_discount,
     payment_transaction_session,
     payment_transaction_settle,
     payment_transaction_sweep,

@@ -37,6 +37,13 @@ class PaymentTransaction(models.Model):
             amount=self.currency_id.format(sum(debit.mapped('amount_residual_currency'))),
             document=', '.join(documents.mapped('display_name')),
         )
+        discounts = debit.move_id.origin_payment_id._stripe_checkout_get_discount_items()
+        if discounts:
+            note += ' ' + self.env._(
+                "That includes the early-payment discount of %(discount)s, which was taken back "
+                "because all of the payment was refunded.",
+                discount=self.currency_id.format(-sum(discounts.mapped('amount_currency'))),
+            )
         if todo:
             todo.note = note
         else:

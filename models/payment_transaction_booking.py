@@ -134,8 +134,6 @@ class PaymentTransaction(models.Model):
         invoices = self.invoice_ids
         paid_at = self._stripe_checkout_get_paid_at(facts)
         discount_lines = self._stripe_checkout_prepare_discount_lines(facts, paid_at)
-        items = self.env['account.move.line']
-        has_tax = any(items.new(line)._affect_tax_report() for line in discount_lines)
         values = {
             'payment_type': 'inbound',
             'partner_type': 'customer',
@@ -144,7 +142,7 @@ class PaymentTransaction(models.Model):
             ).id,
             'amount': facts.amount,
             'currency_id': currency.id,
-            'date': self._stripe_checkout_get_booking_date(paid_at, has_tax),
+            'date': self._stripe_checkout_get_booking_date(paid_at, discount_lines),
             'journal_id': journal.id,
             'company_id': self.company_id.id,
             'payment_method_line_id': method_line[:1].id,

@@ -97,16 +97,19 @@ class PaymentTransaction(models.Model):
                 lines += invoice._stripe_checkout_prepare_discount_lines(day, get_day(paid_at))
         return lines
 
-    def _stripe_checkout_get_booking_date(self, moved_at, has_tax=False):
+    def _stripe_checkout_get_booking_date(self, moved_at, discount_lines=()):
         """Return the day on which a payment is booked, or what undoes it.
 
         Stripe's day in the provider's time zone; the first open day where that one is locked. Odoo
         would move the journal entry alone, and leave the payment behind.
 
         :param datetime moved_at: When the money moved at Stripe, UTC; now if not known.
-        :param bool has_tax: Whether the entry has taxes (of a discount), which have a lock too.
+        :param list[dict] discount_lines: The journal items of a discount; their taxes have a lock,
+                                          too.
         :rtype: date
         """
+        items = self.env['account.move.line']
+        has_tax = any(items.new(line)._affect_tax_report() for line in discount_lines)
         provider = self.provider_id
         day = provider._stripe_checkout_get_day(moved_at or fields.Datetime.now())
         locks = self.company_id._get_violated_lock_dates(day, has_tax, provider.journal_id)

@@ -289,13 +289,14 @@ class PaymentTransaction(models.Model):
         original = source.payment_id
         payments_sudo = self.env['account.payment'].sudo().with_company(original.company_id)
         currency = self.env['res.currency']._stripe_checkout_find(facts.currency_name)
+        discount_lines = source._stripe_checkout_prepare_discount_back(facts.amount)
         payment = payments_sudo.create({
             'payment_type': 'outbound',
             'partner_type': 'customer',
             'partner_id': original.partner_id.id,
             'amount': facts.amount,
             'currency_id': currency.id,
-            'date': source._stripe_checkout_get_booking_date(facts.refunded_at),
+            'date': source._stripe_checkout_get_booking_date(facts.refunded_at, discount_lines),
             'journal_id': original.journal_id.id,
             'company_id': original.company_id.id,
             'payment_method_line_id': original.payment_method_line_id.id,
@@ -304,7 +305,8 @@ class PaymentTransaction(models.Model):
             'destination_account_id': original.destination_account_id.id,
             'stripe_checkout_refund_id': facts.refund_id,
             'stripe_checkout_paid_at': facts.refunded_at,
-            'write_off_line_vals': [],  # Lets Odoo make the journal entry at once, see its create.
+            # Even an empty list lets Odoo make the journal entry at once, see its create.
+            'write_off_line_vals': discount_lines,
         })
         payment.action_post()
         payment._stripe_checkout_note_lock()

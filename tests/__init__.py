@@ -13,6 +13,7 @@ from . import (
     test_debits_on_balance,
     test_disconnect,
     test_discount,
+    test_discount_refunds,
     test_disputes,
     test_done_page,
     test_edition,
