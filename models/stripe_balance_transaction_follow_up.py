@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import stripe
+
 from odoo import api, fields, models
 
 from .. import utils
@@ -65,7 +67,7 @@ class StripeBalanceTransaction(models.Model):
         """Note which movements an automatic payout holds, once Stripe's list is complete.
 
         :param payment.provider provider: The provider.
-        :raise stripe.StripeError: If Stripe cannot be asked.
+        :raise stripe.StripeError: If Stripe cannot be asked right now.
         """
         payouts = self.search(
             [
@@ -79,7 +81,11 @@ class StripeBalanceTransaction(models.Model):
             limit=PAYOUTS_PER_RUN,
         )
         for payout in payouts:
-            payout._list_payout()
+            try:
+                payout._list_payout()
+            except stripe.InvalidRequestError as error:
+                # Stripe will not list this one, ever: the others and all that moves go on.
+                payout._give_payout_up(error)
 
     def _list_payout(self):
         """Read some pages of what the payout holds; the next run goes on where this one stops."""
@@ -100,6 +106,24 @@ class StripeBalanceTransaction(models.Model):
             if not self.payout_cursor:
                 self.payout_listed = True
                 break
+
+    def _give_payout_up(self, error):
+        """Ask no more what the payout holds, and tell staff; its money is booked all the same.
+
+        :param stripe.InvalidRequestError error: Stripe's answer.
+        """
+        self.ensure_one()
+        self.payout_listed = True
+        self._schedule(
+            self.env._("Content of a payout unknown"),
+            self.env._(
+                "Stripe does not list which payments the payout of %(amount)s (%(payout)s) holds. "
+                "It is booked; look them up in the Stripe Dashboard. %(answer)s",
+                amount=self.currency_id.format(-self.amount),
+                payout=self.source_id,
+                answer=self.provider_id._stripe_checkout_describe_error(error),
+            ),
+        )
 
     @api.model
     def _update_payout(self, provider, payout_id, values):

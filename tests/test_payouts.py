@@ -1,15 +1,19 @@
 import itertools
 from datetime import datetime, timedelta
+from unittest.mock import patch
 
+import stripe
 from freezegun import freeze_time
 
 from odoo.exceptions import UserError
 from odoo.tests import tagged
+from odoo.tools import mute_logger
 
 from ..models import stripe_balance_transaction_follow_up as follow_up
 from .balance_common import BalanceCommon
 
 DAY = 24 * 3600
+FEED = 'odoo.addons.payment_stripe_checkout.models.payment_provider_feed'
 
 
 @tagged('post_install', '-at_install')
@@ -73,6 +77,50 @@ class TestPayouts(BalanceCommon):
             self.feed()
         self.assertTrue(row.payout_listed)
         self.assertAlmostEqual(sum(row.payout_content_ids.mapped('net')), -row.amount)
+
+    def receive_payout(self, amount):
+        """Have a payout whose list is complete; return its id."""
+        self.stripe.add_balance_movement('topup', amount)
+        [payout] = self.stripe.pay_out()
+        self.feed()
+        self.stripe.settle_payout(payout['id'])
+        self.settle()
+        return payout['id']
+
+    def test_payout_that_stripe_refuses_to_list_holds_up_nothing(self):
+        """Catches a feed that stops for ever at the one payout that Stripe does not know."""
+        refused = self.receive_payout(10000)
+        store = self.stripe.account.store
+        store.remove(store.get('payout', refused))
+        listed = self.receive_payout(5000)
+        for _run in range(2):
+            self.feed()
+        self.assertFalse(self.provider.stripe_checkout_feed_error)
+        self.assertEqual(len(self.get_rows(source_id=listed).payout_content_ids), 1)
+        [todo] = self.get_rows(source_id=refused).activity_ids
+        self.assertEqual(todo.user_id, self.billing_admin)
+        for fact in ('100.00', refused, 'No such payout'):
+            self.assertIn(fact, todo.note)
+        self.assert_ties()
+
+    @mute_logger(FEED)
+    def test_payout_is_listed_once_stripe_answers_again(self):
+        """What passes by itself is tried again, and no payout is given up for it."""
+        row = self.get_rows(source_id=self.receive_payout(10000))
+        for error in (
+            stripe.APIConnectionError("Down"),
+            stripe.APIError("Down", http_status=500),
+            stripe.RateLimitError("Later", http_status=429),
+            stripe.PermissionError("Not with this key", http_status=403),
+        ):
+            with self.subTest(error), patch.object(type(row), '_list_payout', side_effect=error):
+                self.feed()
+                self.assertTrue(self.provider.stripe_checkout_feed_error)
+        self.assertFalse(row.payout_listed)
+        self.feed()
+        self.assertTrue(row.payout_listed)
+        self.assertFalse(row.activity_ids)
+        self.assertFalse(self.provider.stripe_checkout_feed_error)
 
     def test_manual_and_cancelled(self):
         self.earn(100)
