@@ -30,7 +30,7 @@ class StripeBalanceReport(models.Model):
     ahead = fields.Monetary(
         string="Not at Stripe Yet",
         help="Booked payments and refunds, and refunds that failed, whose balance transaction "
-        "Stripe has not shown yet.",
+        "Stripe has not shown yet, or whose conversion is not booked yet.",
         readonly=True,
     )
     books = fields.Monetary(
@@ -72,8 +72,11 @@ class StripeBalanceReport(models.Model):
              UNION ALL
                 SELECT journal.id, line.currency_id, line.date,
                        0, 0,
-                       CASE WHEN movement.id IS NULL
-                             AND (payment.id IS NOT NULL OR refund.state = 'error')
+                       -- What Stripe converts never moves in its own currency: booked on one
+                       -- day, it is taken back by the line of its conversion, maybe on another.
+                       CASE WHEN (payment.id IS NOT NULL OR refund.state = 'error')
+                             AND movement.currency_id IS DISTINCT FROM line.currency_id
+                              OR conversion.id IS NOT NULL
                             THEN line.amount_currency ELSE 0 END,
                        line.amount_currency,
                        -- The failure of a refund reverses it as well, and moves at Stripe, too.
@@ -96,8 +99,11 @@ class StripeBalanceReport(models.Model):
                    AND original.stripe_checkout_refund_id IS NOT NULL
              LEFT JOIN payment_transaction refund
                     ON refund.id = original.payment_transaction_id
+             LEFT JOIN account_bank_statement_line conversion
+                    ON conversion.move_id = line.move_id
+                   AND conversion.stripe_checkout_part = 'conversion_out'
              LEFT JOIN LATERAL (
-                       SELECT id
+                       SELECT currency_id
                          FROM stripe_balance_transaction
                         WHERE (payment_id = payment.id AND kind IN ('capture', 'refund')
                                OR payment_id = original.id AND kind = 'refund_failure')

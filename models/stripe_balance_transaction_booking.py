@@ -152,7 +152,9 @@ class StripeBalanceTransaction(models.Model):
         if not move and self.amount:
             lines.append(self._prepare_movement())
         booked_day = self._get_open_day(day)
-        self.booked_day = day if move else booked_day
+        # What Stripe converted comes to the clearing account by a line of its own.
+        is_converted = any(line['stripe_checkout_part'] == 'conversion_in' for line in lines)
+        self.booked_day = day if move and not is_converted else booked_day
         self.moved = booked_day != day or self._is_payment_moved(move)
         if self.fee and self.provider_id.stripe_checkout_fee_mode == 'payment':
             lines.append(self._prepare_fee(booked_day))

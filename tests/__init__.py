@@ -10,6 +10,7 @@ from . import (
     test_community,
     test_confirmation_mail,
     test_connect,
+    test_conversions,
     test_debits_on_balance,
     test_disconnect,
     test_discount,
