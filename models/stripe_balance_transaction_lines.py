@@ -4,6 +4,9 @@ from odoo import models
 from odoo.exceptions import UserError
 from odoo.fields import Command
 
+# Amounts and rates are rounded: what is nearly all of a dispute is all of it.
+WHOLE = 0.99
+
 
 class StripeBalanceTransaction(models.Model):
     _inherit = 'stripe.balance.transaction'
@@ -37,7 +40,7 @@ class StripeBalanceTransaction(models.Model):
             balance = self._convert(self.amount, rate_day)
             counterpart = [(account, currency, -self.amount, -balance)]
             return self._prepare_line('movement', day, self.amount, balance, counterpart)
-        amount = -self.source_amount if self.amount < 0 else self.source_amount
+        amount = self._get_disputed_amount()
         company_amount = currency._convert(
             amount, self.company_currency_id, self.company_id, rate_day
         )
@@ -47,6 +50,22 @@ class StripeBalanceTransaction(models.Model):
             *self._prepare_exchange(company_amount - balance),
         ]
         return self._prepare_line('movement', day, self.amount, balance, counterpart)
+
+    def _get_disputed_amount(self):
+        """Return how much of a payment that Stripe converted a dispute moves.
+
+        Where money comes back, Stripe names all that was disputed. If it is a part, the rate tells:
+        https://docs.stripe.com/api/balance_transactions/object#balance_transaction_object-exchange_rate
+
+        :return: The amount in major units of the payment's currency, negative if it is withdrawn.
+        :rtype: float
+        """
+        self.ensure_one()
+        amount = self.source_amount
+        moved = abs(self.amount)
+        if moved + self.currency_id.rounding < WHOLE * amount * self.exchange_rate:
+            amount = self.source_currency_id.round(moved / self.exchange_rate)
+        return amount if self.amount > 0 else -amount
 
     def _prepare_fee(self, day):
         balance = self._convert(-self.fee, day)

@@ -56,3 +56,48 @@ class TestConversions(BalanceCommon):
             self.read_report('stripe', 'ahead', 'books', 'difference'),
             {(row.day, 'EUR'): (0, 0, 0, 0), (row.day, 'USD'): (row.net, 0, row.net, 0)},
         )
+
+    # === DISPUTES === #
+
+    def test_part_of_a_lost_dispute_comes_back(self):
+        """Catches 40 euros that came back and count as the whole 100."""
+        invoice = self.pay(100, currency_id=self.euro.id)
+        made = self.stripe.dispute(invoice.transaction_ids.stripe_checkout_session_id)
+        self.stripe.lose_dispute(made['id'])
+        self.settle()
+        self.feed()
+        disputed = self.provider.stripe_checkout_dispute_account_id
+        self.assertEqual(self.get_balance(disputed, 'EUR'), 0)
+        self.stripe.reinstate_dispute(made['id'], 7400)  # of 185 dollars
+        self.settle()
+        self.feed()
+        self.assertEqual(self.get_balance(disputed, 'EUR'), -40)
+        self.assertEqual(sum(self.get_items(disputed).mapped('balance')), -80)
+        self.assertEqual(invoice.payment_state, 'not_paid')
+        [todo] = invoice.activity_ids.filtered(lambda todo: "came back" in todo.summary)
+        self.assertIn('40.00', todo.note)
+        self.assert_ties()
+        self.stripe.reinstate_dispute(made['id'], 11100)
+        self.settle()
+        self.feed()
+        self.assertEqual(self.get_balance(disputed, 'EUR'), 0)
+        self.assertEqual(sum(self.get_items(disputed).mapped('balance')), 0)
+        self.assertIn(invoice.payment_state, ('paid', 'in_payment'))
+        self.assert_ties()
+
+    def test_all_of_a_lost_dispute_comes_back_at_another_rate(self):
+        """Catches what Stripe converts at the rate of that day, and is taken for a part."""
+        invoice = self.pay(100.01, currency_id=self.euro.id)
+        made = self.stripe.dispute(invoice.transaction_ids.stripe_checkout_session_id)
+        self.stripe.lose_dispute(made['id'])
+        self.settle()
+        self.feed()
+        self.stripe.reinstate_dispute(made['id'], 18402)
+        [movement] = self.stripe.account.store.newest_first('balance_transaction')[:1]
+        movement['exchange_rate'] = 1.84
+        self.settle()
+        self.feed()
+        disputed = self.provider.stripe_checkout_dispute_account_id
+        self.assertEqual(self.get_balance(disputed, 'EUR'), 0)
+        self.assertIn(invoice.payment_state, ('paid', 'in_payment'))
+        self.assert_ties()
