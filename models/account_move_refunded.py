@@ -14,23 +14,17 @@ class AccountMove(models.Model):
         :rtype: bool
         """
         self.ensure_one()
-        transactions_sudo = self.sudo().transaction_ids  # Clients cannot read them.
-        refunds = [
-            tx
-            for tx in transactions_sudo.child_transaction_ids
-            if tx.state == 'done' and tx.operation == 'refund'
+        partials_sudo = self.sudo().line_ids.matched_credit_ids  # Clients cannot read them.
+        # What came after the invoice was paid otherwise never was its money; what was for another
+        # one may have been applied to it.
+        payments_sudo = partials_sudo.credit_move_id.move_id.origin_payment_id
+        paid = [tx for tx in payments_sudo.payment_transaction_id if tx.state == 'done']
+        back = [
+            refund
+            for tx in paid
+            for refund in tx.child_transaction_ids
+            if refund.state == 'done' and refund.operation == 'refund'
         ]
-        if not refunds:
-            return False
-        # What came after the invoice was paid otherwise never was its money.
-        partials_sudo = self.sudo().line_ids.matched_credit_ids
-        matched = partials_sudo.credit_move_id.move_id
-        paid = [
-            tx
-            for tx in transactions_sudo
-            if tx.state == 'done' and tx.payment_id.move_id in matched
-        ]
-        back = [tx for tx in refunds if tx.source_transaction_id in paid]
         left = sum(tx.amount for tx in (*paid, *back))  # The amounts of refunds are negative.
         if not back or self.currency_id.compare_amounts(left, 0) > 0:
             return False

@@ -124,6 +124,23 @@ class TestPortalList(PortalCommon):
         self.process()
         self.assertEqual(self.read_badges(invoice), ['refunded'])
 
+    def test_refunded_once_staff_had_applied_it_to_another_invoice(self):
+        """Catches an invoice that is shown as paid because its payment was for another one."""
+        former, invoice = self.create_invoice(100), self.create_invoice(100)
+        session = self.open_link(former)
+        self.pay_otherwise(former)
+        self.stripe.pay(session['id'])
+        self.process()
+        payment = former.transaction_ids.payment_id
+        self.assertEqual(payment.stripe_checkout_credit, 100)
+        payment.with_user(self.billing_admin).action_stripe_checkout_apply_credit()
+        self.assertEqual(self.read_badges(invoice), ['paid'])
+        self.stripe.refund(session['id'])
+        self.process()
+        self.assertEqual(self.read_badges(invoice), ['refunded'])
+        self.assertEqual(self.read_badges_of_page(invoice), ['refunded'])
+        self.assertEqual(self.read_badges(former), ['paid'])
+
     def test_disputed_at_stripe(self):
         invoice = self.create_overdue()
         [session] = self.pay_online(invoice)
