@@ -317,9 +317,10 @@ class TestFeedBooking(BalanceCommon):
             settlement_currencies=('eur', 'chf'),
             exchange_rates={'usd': 0.55},
         )
-        self.provider.with_user(self.billing_admin)._stripe_checkout_connect(
-            self.company, account.secret_key, account.publishable_key, switch=True
-        )
+        with self.committing(self.provider.with_user(self.billing_admin)) as provider:
+            provider._stripe_checkout_connect(
+                provider.company_id, account.secret_key, account.publishable_key, switch=True
+            )
         self.settle()
         self.assertEqual(self.provider.journal_id.currency_id, euro)
         self.feed()
