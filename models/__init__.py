@@ -3,6 +3,7 @@ from . import (
     account_journal,
     account_move,
     account_move_change,
+    account_move_choices,
     account_move_discount,
     account_move_eligibility,
     account_move_installments,
