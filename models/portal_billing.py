@@ -7,6 +7,9 @@ from .. import const
 
 LAST_PAYMENTS = 5
 
+# Why an open invoice cannot be paid online now.
+LEFT_OUT = ('blocked', 'processing', 'unavailable')
+
 
 class StripeCheckoutBilling(models.AbstractModel):
     """What the company of the user owes and has paid.
@@ -38,7 +41,8 @@ class StripeCheckoutBilling(models.AbstractModel):
             'balances': balances,
             'companies': {each['company'] for each in balances + credits_},
             'due_groups': due_groups,
-            'is_everything': not self._has_more(open_invoices),
+            'has_more': self._has_more(open_invoices),
+            'left_out': self._get_left_out(states),
             'open_groups': [
                 group for group in payable._stripe_checkout_group() if group not in asked
             ],
@@ -64,6 +68,20 @@ class StripeCheckoutBilling(models.AbstractModel):
             invoices._stripe_checkout_get_due_terms() == invoices._stripe_checkout_get_open_terms()
         )
         return {'invoices': invoices, 'part': part, 'is_exact': bool(is_exact)}
+
+    @api.model
+    def _get_left_out(self, states):
+        """Return the open invoices that no button asks for, so that nobody takes one for paid.
+
+        :param dict[account.move, str] states: The states of the open invoices.
+        :return: The invoices of each of the states `LEFT_OUT`, without states that have none.
+        :rtype: dict[str, account.move]
+        """
+        left_out = self.env['account.move'].concat(
+            *(invoice for invoice, state in states.items() if state in LEFT_OUT)
+        )
+        left_out._stripe_checkout_ensure_tokens()
+        return left_out.grouped(states.get)
 
     # === OWED === #
 
@@ -171,7 +189,7 @@ class StripeCheckoutBilling(models.AbstractModel):
         return [
             ('move_type', '=', 'out_invoice'),
             ('state', '=', 'posted'),
-            ('payment_state', 'in', ('not_paid', 'in_payment', 'partial')),
+            ('payment_state', 'in', ('not_paid', 'in_payment', 'partial', 'blocked')),
             ('amount_residual', '>', 0),
             ('partner_id', 'child_of', self.env.user.commercial_partner_id.id),
         ]

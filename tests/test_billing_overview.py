@@ -178,10 +178,70 @@ class TestBillingOverview(PortalCommon):
         [button] = self.read_buttons(self.open_overview())
         self.assertEqual(button, "Pay the oldest invoices: $ 1,000.00 (invoices: 100)")
 
+    def test_what_no_button_asks_for_is_named(self):
+        """Catches a client who pays "everything" and is reminded of an invoice all the same."""
+        payable = self.create_due(100, self.late)
+        debit, too_small = self.create_due(60, self.late), self.create_due(0.2, self.late)
+        held = self.create_due(50, self.late) + self.create_due(40, self.soon)
+        for invoice in held:
+            invoice.action_toggle_block_payment()
+        self.start_debit(debit)
+        overview = self.open_overview()
+        self.assertEqual(
+            self.read_buttons(overview), [f"Pay what is due: $ 100.00 ({payable.name})"]
+        )
+        self.assert_left_out(
+            overview,
+            {
+                "A payment is on its way": debit,
+                "Cannot be paid here at the moment": too_small,
+                "On hold while a question is settled": held,
+            },
+        )
+        self.assertIn("are left out", self.read_part(overview, 'left_out')[0])
+        [href] = overview.xpath(f".//a[text()='{held[0].name}']/@href")
+        self.authenticate(None, None)
+        [reason] = self.open_page(href).xpath("//*[@name='o_stripe_checkout_reason']")
+        self.assertIn("on hold", reason.text_content())
+
+    def test_everything_is_promised_only_where_nothing_is_left_out(self):
+        self.create_due(100, self.soon)
+        held = self.create_due(50, self.late)
+        overview = self.open_overview()
+        self.assertIn("Pay everything: $ 150.00", self.read_buttons(overview)[-1])
+        self.assert_left_out(overview, {})
+        held.action_toggle_block_payment()
+        overview = self.open_overview()
+        [button] = self.read_buttons(overview)
+        self.assertIn("Pay all that can be paid now: $ 100.00", button)
+        self.assert_left_out(overview, {"On hold while a question is settled": held})
+
+    def assert_left_out(self, overview, expected):
+        """Check which invoices are left out, by what is said of them."""
+        lines = overview.xpath(".//*[@name='left_out']//li")
+        self.assertEqual(
+            {
+                self.read_texts([line])[0].partition(':')[0]: line.xpath('.//a/text()')
+                for line in lines
+            },
+            {why: invoices.mapped('name') for why, invoices in expected.items()},
+        )
+
     def test_no_button_where_our_road_is_closed(self):
-        self.create_due(100, self.late)
+        invoices = self.create_due(100, self.late) + self.create_due(50, self.late)
         self.provider.state = 'disabled'
-        self.assertEqual(self.read_buttons(self.open_overview()), [])
+        overview = self.open_overview()
+        self.assertEqual(self.read_buttons(overview), [])
+        self.assert_left_out(overview, {"Cannot be paid here at the moment": invoices})
+        self.assertNotIn("are left out", overview.text_content(), "No button leaves them out")
+
+    def test_many_that_cannot_be_paid_are_counted(self):
+        for _number in range(12):
+            last = self.create_due(10, self.late)
+        self.provider.state = 'disabled'
+        [left_out] = self.read_part(self.open_overview(), 'left_out')
+        self.assertIn("(invoices: 12)", left_out)
+        self.assertNotIn(last.name, left_out)
 
     def test_odoos_page_of_overdue_invoices_gives_way(self):
         self.create_due(100, self.late, partner_id=self.portal_user.partner_id.id)
