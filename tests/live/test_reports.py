@@ -14,6 +14,7 @@ pytest_plugins = [f'{__package__}.fixtures', f'{__package__}.browser_fixtures']
 ANALYSIS = 'payment_stripe_checkout.action_server_stripe_checkout_report'
 BALANCE = 'payment_stripe_checkout.action_stripe_balance_report'
 DISPUTES = 'payment_stripe_checkout.action_stripe_dispute'
+MOVEMENTS = 'payment_stripe_checkout.action_stripe_balance_transaction'
 INBOX = 'payment_stripe_checkout.action_stripe_checkout_inbox'
 
 
@@ -67,6 +68,17 @@ def test_events_and_balance(site, history, open_browser, device, request):
     days.first.get_by_text("Movements").click()
     billing.page.locator('.o_breadcrumb', has_text="Stripe Balance").wait_for()
     billing.look(f'balance_{name}')
+
+
+def test_movements_of_the_balance_on_a_phone(site, history, open_browser):
+    """Catches a list of which a phone shows the times alone."""
+    billing = open_browser('billing', PHONE)
+    movements = _open_rows(billing, MOVEMENTS, PHONE)
+    payment = movements.filter(has_text='250.00').first.inner_text()
+    for text in ("Payment", "Booked", "Fee", "Net"):
+        assert text in payment
+    assert '-50.00' in movements.filter(has_text="Refund").inner_text()
+    billing.look('movements_phone')
 
 
 def test_disputes_on_a_phone(site, open_browser):
