@@ -219,10 +219,7 @@ class PayController(http.Controller):
 
         :param str session_id: The Checkout Session that the client comes from.
         """
-        transactions_sudo = request.env['payment.transaction'].sudo()  # For a stranger, maybe.
-        transaction = transactions_sudo.search(
-            [('stripe_checkout_session_id', '=', utils.parse_session_id(session_id))], limit=1
-        )
+        transaction = request.env['payment.transaction']._stripe_checkout_find(session_id)
         if transaction:
             self._settle(transaction)
         return request.redirect('/payment/status')

@@ -1,5 +1,6 @@
 from odoo import api, fields, models
 
+from .. import utils
 from ..const import PROVIDER_CODE
 
 
@@ -56,6 +57,21 @@ class PaymentTransaction(models.Model):
         '(stripe_checkout_payment_intent) WHERE stripe_checkout_payment_intent IS NOT NULL',
         "A PaymentIntent belongs to one transaction.",
     )
+
+    @api.model
+    def _stripe_checkout_find(self, session_id):
+        """Return the transaction of a Checkout Session, in sudo mode.
+
+        :param str|None session_id: The id of the session, as a browser says it.
+        :return: The transaction; empty for what is no id: Odoo would search what has no session.
+        :rtype: payment.transaction
+        """
+        # In sudo mode: whoever comes back from Stripe may be a stranger.
+        transactions_sudo = self.sudo()
+        session_id = utils.parse_session_id(session_id)
+        if not session_id:
+            return transactions_sudo.browse()
+        return transactions_sudo.search([('stripe_checkout_session_id', '=', session_id)])
 
     @api.model_create_multi
     def create(self, vals_list):

@@ -4,8 +4,6 @@ import secrets
 from odoo import api, fields, models
 from odoo.fields import NO_ACCESS
 
-from .. import utils
-
 TOKEN_BYTES = 24  # 192 bits: nobody guesses one
 
 
@@ -227,15 +225,9 @@ class StripePaymentLink(models.Model):
         :rtype: payment.transaction
         """
         self.ensure_one()
-        # In sudo mode: whoever holds the token and the session's id may see what became of it.
-        transactions_sudo = self.env['payment.transaction'].sudo()
-        return transactions_sudo.search(
-            [
-                ('stripe_checkout_session_id', '=', utils.parse_session_id(session_id)),
-                ('stripe_checkout_link_id', '=', self.id),
-            ],
-            limit=1,
-        )
+        # Whoever holds the token and the session's id may see what became of it.
+        transaction = self.env['payment.transaction']._stripe_checkout_find(session_id)
+        return transaction.filtered(lambda tx: tx.stripe_checkout_link_id == self)
 
     def _get_receipts(self):
         """Return the online payments of which the holder of the link may see the receipt.

@@ -238,6 +238,25 @@ class TestDonePage(PortalCommon):
 
     # === STRANGERS === #
 
+    @mute_logger(CONTROLLER)
+    def test_a_payment_without_a_session_is_found_by_nobody(self):
+        """Catches an empty id that is taken for that of what never came to have one."""
+        invoice = self.create_invoice(100)
+        path = self.get_path(invoice)
+        self.stripe.faults.next(3, 'reset')
+        self.open_done(path, 'unavailable')
+        self.assertFalse(invoice.transaction_ids.stripe_checkout_session_id)
+        self.stripe.calls.clear()
+        for session_id in ('', '%00', '%C3%A4'):
+            for page in ('done', 'receipt'):
+                response = self.url_open(f'{path}/{page}?session_id={session_id}')
+                self.assertEqual(response.status_code, 404, page)
+            response = self.url_open(
+                f'/payment/stripe_checkout/return?session_id={session_id}', allow_redirects=False
+            )
+            self.assertEqual(response.headers['Location'], '/payment/status')
+        self.assertEqual(len(self.stripe.calls), 0)
+
     def test_nothing_for_whoever_guesses(self):
         invoice, other = self.create_invoice(100), self.create_invoice(77)
         path, other_path = self.pay(invoice), self.pay(other)
