@@ -93,7 +93,7 @@ class PayController(http.Controller):
         headers = request.httprequest.headers
         purposes = [headers.get(name, '') for name in ('Sec-Purpose', 'Purpose', 'X-Moz')]
         return (
-            request.httprequest.method == 'HEAD'
+            request.httprequest.method != 'GET'  # HEAD, and OPTIONS, which Odoo lets through.
             or any('prefetch' in purpose.lower() for purpose in purposes)
             or request.env['ir.http'].is_a_bot()
             or request.env.user._is_internal()

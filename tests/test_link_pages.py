@@ -61,7 +61,9 @@ class TestLinkPages(StripeCheckoutCommon):
             with self.subTest(headers=headers):
                 page = self.visit(path, 'payable', headers=headers)
                 self.assertTrue(page.xpath("//form[@name='o_stripe_checkout_form']"))
-        self.assertEqual(self.url_open(path, method='HEAD').status_code, 200)
+        for method in ('HEAD', 'OPTIONS'):
+            response = self.url_open(path, method=method, allow_redirects=False)
+            self.assertEqual(response.status_code, 200, method)
         self.assertEqual(len(self.stripe.calls), 0)
 
     def test_staff_open_nothing_by_looking(self):
