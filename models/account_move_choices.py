@@ -93,6 +93,8 @@ class AccountMove(models.Model):
         amount = utils.parse_amount(own_amount)
         if choice != 'own' or 'own' not in choices or amount is None:
             return None
+        if not utils.can_be_charged(amount, self.currency_id.name):
+            return None  # Nor can the largest numbers be compared, which are rounded first.
         beside_all = self.currency_id.compare_amounts(amount, self._stripe_checkout_get_due())
         if beside_all == 0:
             return 0.0

@@ -242,8 +242,8 @@ class TestPortalInvoice(PortalCommon):
         self.allow_partial(minimum=20)
         invoice = self.create_invoice(100)
         form = self.get_form(invoice)
-        for amount in ('19.99', '100.01', '-5', '0', '', 'nan', 'inf', '1e300', '1e400', '33.333',
-                       'x', '99.80'):  # fmt: skip
+        for amount in ('19.99', '100.01', '-5', '0', '', 'nan', 'inf', '1e300', '1e308', '-1e308',
+                       '1e400', '33.333', 'x', '99.80'):  # fmt: skip
             response = self.submit(form, choice='own', amount=amount)
             self.assertNotIn(self.stripe.url, response.url, amount)
             self.assertIn("This amount cannot be paid", response.text)
