@@ -112,9 +112,12 @@ class TestPortal(StripeCheckoutCommon):
 
     def test_foreign_invoice_is_out_of_reach(self):
         foreign = self.create_invoice(100, partner_id=self.partner_a.id)
-        for query in ('', '?access_token=guess'):
-            response = self.url_open(f'/my/invoices/{foreign.id}/pay_online{query}')
-            self.assertNotIn(self.stripe.url, response.url)
+        foreign._portal_ensure_token()
+        for query in ('', '?access_token=guess', '?access_token=%C3%A4', '?access_token=%00'):
+            for page in ('', '/pay_online'):
+                response = self.url_open(f'/my/invoices/{foreign.id}{page}{query}')
+                self.assertEqual(response.status_code, 200, page + query)
+                self.assertEqual(response.url, f'{self.base_url()}/my')
         self.authenticate(None, None)
         response = self.url_open(f'/my/invoices/{foreign.id}/pay_online')
         self.assertNotIn(self.stripe.url, response.url)
