@@ -72,10 +72,12 @@ class PortalAccountStripeCheckout(PortalAccount):
     def _invoice_get_page_view_values(self, invoice, access_token, pay_error=None, **kwargs):
         """Override of `account` to add what the client can pay online, or why not."""
         values = super()._invoice_get_page_view_values(invoice, access_token, **kwargs)
-        pay_online = invoice._stripe_checkout_get_state() == 'payable'
+        state = invoice._stripe_checkout_get_state()
+        pay_online = state == 'payable'
         return {
             **values,
             'pay_online': pay_online,
+            'pay_under_way': state == 'processing',
             'pay_other_ways': invoice._has_to_be_paid()
             and bool(invoice._stripe_checkout_filter_other_ways()),
             'pay_due': invoice._stripe_checkout_get_due(),

@@ -120,10 +120,19 @@ class TestPortalInvoice(PortalCommon):
         self.assertEqual(page.xpath("//*[@name='o_stripe_checkout_again']"), [])
 
     def test_under_debit(self):
-        invoice = self.create_invoice(100)
+        today = fields.Date.today()
+        invoice = self.create_invoice(
+            100,
+            invoice_date=today - timedelta(days=40),
+            invoice_date_due=today - timedelta(days=10),
+            invoice_payment_term_id=False,
+        )
+        days_left = "//span[contains(@class, 'o_portal_sidebar_timeago')]"
+        self.assertTrue(self.open_invoice(invoice).xpath(days_left))
         self.start_debit(invoice)
         reason = self.read_reason(invoice)
         self.assertIn("$ 100.00 is on its way", reason)
+        self.assertFalse(self.open_invoice(invoice).xpath(days_left), "It is no longer waited for")
         self.assertNotIn("waiting for approval", self.url_open(invoice.get_portal_url()).text)
 
     def test_under_a_debit_of_several(self):
