@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 from freezegun import freeze_time
+from lxml import html
 
 from odoo import fields
 from odoo.tests import tagged
@@ -363,6 +364,14 @@ class TestLinkPages(StripeCheckoutCommon):
         invoice.button_draft()
         invoice.button_cancel()
         self.visit(path, 'cancelled')
+
+    def test_no_language_is_offered_that_cannot_be_chosen(self):
+        self.env['res.lang']._activate_lang('fr_FR')
+        invoice = self.create_invoice(100)
+        for path, is_offered in ((invoice.get_portal_url(), True), (self.expire(invoice), False)):
+            page = html.fromstring(self.url_open(path).content)
+            found = page.xpath("//*[contains(@class, 'js_language_selector')]")
+            self.assertEqual(bool(found), is_offered, path)
 
     def test_every_page_of_a_link_names_its_invoice(self):
         invoice = self.create_invoice(100)
