@@ -68,6 +68,7 @@ class TestEveryMail(StripeCheckoutCommon):
             self.assertIn(url, part)
         self.assertIn("Müller & Söhne", parts['plain'])
         self.assertIn('lang="de-DE"', parts['html'])
+        self.assertIn('name="viewport"', parts['html'], "A phone shows it in its own width")
         self.assertNotIn('<', parts['plain'])
         return letter
 
