@@ -164,7 +164,7 @@ def test_in_german_on_a_phone(site, make_visitor):
     """Catches texts that stay English, and words too long for a narrow screen."""
     _install_language(site, 'de_DE')
     partner = {'name': "Kunde", 'lang': 'de_DE'}
-    expired, paid, listed = site.staff.create_invoices(3, partner=partner)
+    expired, paid, listed = site.staff.create_invoices(3, 1234.5, partner=partner)
     site.execute(
         "UPDATE account_move SET partner_id = %s, commercial_partner_id = %s WHERE id IN (%s, %s)",
         *(expired.partner_id, expired.partner_id, paid.id, listed.id),
@@ -183,7 +183,7 @@ def test_in_german_on_a_phone(site, make_visitor):
     site.stripe.pay(session['id'])
     page.goto(get_success_url(session))
     visitor.look('german_done')
-    assert "100,00" in page.locator('#o_stripe_checkout_received').inner_text()
+    assert "1.234,50" in page.locator('#o_stripe_checkout_received').inner_text()
     site.administrator.create_user(
         'german', 'base.group_portal', partner_id=expired.partner_id, lang='de_DE'
     )
@@ -192,6 +192,11 @@ def test_in_german_on_a_phone(site, make_visitor):
         page.goto(f'{site.url}/my/{path}')
         visitor.look(f'german_{path}')
         assert word in page.locator('main').inner_text()
+    page.set_viewport_size({'width': 320, 'height': 640})
+    page.goto(f'{site.url}/my/invoices')
+    visitor.look('german_narrow')
+    box = page.locator('a[name=o_stripe_checkout_pay]:visible').first.bounding_box()
+    assert box['x'] + box['width'] <= 320, "Pay is cut off"
 
 
 def test_without_javascript(site, make_visitor, screenshots):
