@@ -37,6 +37,11 @@ class PortalAccountStripeCheckout(PortalAccount):
             },
         }
 
+    def _get_overdue_invoices_domain(self, partner_id=None):
+        """Override of `account`, whose "Pay overdue" would ask again for what is on its way."""
+        domain = Domain(super()._get_overdue_invoices_domain(partner_id))
+        return domain & request.env['account.move']._stripe_checkout_get_waited_for_domain()
+
     def _prepare_my_invoices_values(self, *args, **kwargs):
         """Override of `account` to say of each row of a page what its state is, all in one go."""
         values = super()._prepare_my_invoices_values(*args, **kwargs)

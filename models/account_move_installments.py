@@ -46,8 +46,6 @@ class AccountMove(models.Model):
 
         :rtype: Domain
         """
-        # In sudo mode: clients cannot read transactions.
-        pending = self.sudo()._search(self._stripe_checkout_get_fact_domains()['pending'])
         return (
             Domain('move_type', '=', 'out_invoice')
             & Domain('payment_state', 'in', ('not_paid', 'partial'))
@@ -60,8 +58,18 @@ class AccountMove(models.Model):
                     ('date_maturity', '<', fields.Date.context_today(self)),
                 ],
             )
-            & Domain('id', 'not in', pending)
+            & self._stripe_checkout_get_waited_for_domain()
         )
+
+    @api.model
+    def _stripe_checkout_get_waited_for_domain(self):
+        """Return for which of the invoices no online payment is on its way.
+
+        :rtype: Domain
+        """
+        # In sudo mode: clients cannot read transactions.
+        pending = self.sudo()._search(self._stripe_checkout_get_fact_domains()['pending'])
+        return Domain('id', 'not in', pending)
 
     def _stripe_checkout_is_due(self):
         """Tell whether an installment of the invoice is to be paid today or was earlier.

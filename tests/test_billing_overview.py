@@ -250,6 +250,22 @@ class TestBillingOverview(PortalCommon):
             response = self.url_open('/my/invoices/overdue')
             self.assertEqual(response.url, f'{self.base_url()}/my/billing', state)
 
+    def test_odoos_page_of_overdue_invoices_leaves_out_what_is_on_its_way(self):
+        """Catches a client who pays by another provider what a bank debit is paying."""
+        debited, late = (
+            self.create_due(amount, self.late, partner_id=self.portal_user.partner_id.id)
+            for amount in (100, 30)
+        )
+        self.start_debit(debited)
+        self.create_other_provider()
+        self.provider.state = 'disabled'
+        page = self.url_open('/my/invoices/overdue').text
+        self.assertIn('30.00', page)
+        self.assertNotIn('130.00', page)
+        self.assertEqual(self.count(['overdue_invoice_count']), 1)
+        self.pay_otherwise(late)
+        self.assertFalse(self.count(['overdue_invoice_count']))
+
     # === UNDER WAY, CREDIT, PAID === #
 
     def test_debits_under_way(self):
