@@ -227,6 +227,17 @@ class TestLinkPages(StripeCheckoutCommon):
             self.assertIn(invoice.name, text)
         self.assertIn('150.00', text)
 
+    def test_joint_link_says_which_invoice_it_no_longer_asks_for(self):
+        link = self.create_joint_link()
+        held, asked = link.move_ids
+        held.action_toggle_block_payment()
+        page = self.visit(f'{link._get_path()}/cancelled', 'cancelled_at_stripe')
+        [reason] = page.xpath("//dd[@name='o_stripe_checkout_left_out']")
+        self.assertIn("on hold", reason.text_content())
+        self.assertIn(held.name, reason.getparent().text_content())
+        [to_pay] = page.xpath("//dd[@id='o_stripe_checkout_to_pay']")
+        self.assertIn(f'{asked.amount_residual:.2f}', to_pay.text_content())
+
     def test_failed_debit_of_several_asks_for_all_of_them_again(self):
         link = self.create_joint_link()
         session = self.get_session(self.visit(link._get_path()).headers['Location'])
