@@ -1,4 +1,4 @@
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 from freezegun import freeze_time
 
@@ -385,12 +385,13 @@ class TestFeedBooking(BalanceCommon):
 
     def test_day_of_the_providers_time_zone(self):
         self.provider.stripe_checkout_tz = 'Pacific/Kiritimati'  # 14 hours ahead
-        with freeze_time('2026-11-29 12:00:00'):
+        day = date.today() + timedelta(days=1)
+        with freeze_time(datetime.combine(day, time(12))):
             self.stripe.charge_stripe_fee(100)
             self.feed()
         row = self.get_rows()
-        self.assertEqual(row.booked_day, date(2026, 11, 30))
-        self.assertEqual(row.statement_line_ids.date, date(2026, 11, 30))
+        self.assertEqual(row.booked_day, day + timedelta(days=1))
+        self.assertEqual(row.statement_line_ids.date, day + timedelta(days=1))
 
     def test_locked_day(self):
         """Booked on the first open day, and the report says so."""
