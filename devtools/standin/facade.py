@@ -47,7 +47,6 @@ class StandIn(Money):
         self.disputes = Disputes(self)
         self.payouts = Payouts(self)
         self.api = Api(self, ROUTERS, INCLUDED)
-        self._pauses_end = threading.Event()
         self._server = Server(self, host, port)
 
     # Life
@@ -68,7 +67,7 @@ class StandIn(Money):
 
     def stop(self):
         """End all threads and connections; the object cannot be started again."""
-        self._pauses_end.set()
+        self.faults.clear()
         self.clock.stop()
         self.deliveries.queue.stop()
         self._server.stop()
@@ -82,8 +81,6 @@ class StandIn(Money):
     def reset(self):
         """Forget everything but the default account's id and keys."""
         with self.lock:
-            self._pauses_end.set()
-            self._pauses_end = threading.Event()
             self.clock.reset()
             self.accounts.reset()
             self.account.created = self.clock.now()
@@ -92,11 +89,6 @@ class StandIn(Money):
             self.events.duplicate = False
             self.bookkeeping.reset()
             self.deliveries.reset()
-
-    def pause(self, seconds):
-        """Wait, but not beyond the next reset or the end of the stand-in."""
-        if seconds:
-            self._pauses_end.wait(seconds)
 
     # Accounts
 

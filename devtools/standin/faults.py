@@ -35,6 +35,7 @@ class Faults:
     def __init__(self):
         self._lock = threading.Lock()
         self._pending = []
+        self._repaired = threading.Event()
 
     def next(self, n, kind, path=None, method=None, seconds=None):
         """Break the next ``n`` calls that match.
@@ -75,7 +76,14 @@ class Faults:
         with self._lock:
             return [vars(fault).copy() for fault in self._pending]
 
+    def pause(self, seconds):
+        """Keep a caller waiting, but not beyond the moment at which everything is repaired."""
+        if seconds:
+            self._repaired.wait(seconds)
+
     def clear(self):
-        """Repair everything."""
+        """Repair everything: also who waits for an answer gets it now."""
         with self._lock:
             self._pending.clear()
+            self._repaired.set()
+            self._repaired = threading.Event()

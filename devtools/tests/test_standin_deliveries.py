@@ -119,7 +119,7 @@ def test_repeat_is_really_parallel(standin, client, receiver, endpoint):
     standin.pay(new_session(client).id)
     event_id = standin.deliveries.pop_all()[-1].event["id"]
     # No answer comes before four requests are there at the same time.
-    together = threading.Barrier(4, timeout=5)
+    together = threading.Barrier(4, timeout=30)
     receiver.before_answer = together.wait
     attempts = standin.deliveries.repeat(event_id, times=4, parallel=4)
     assert [attempt.status for attempt in attempts] == [200] * 4
@@ -166,11 +166,11 @@ def test_two_events_for_one_thing(standin, client, receiver, endpoint):
 
 
 def test_delay(standin, client, receiver, endpoint):
-    standin.deliveries.delay(0.2)
+    standin.deliveries.delay(2)
     standin.pay(new_session(client).id)
     assert not standin.wait_idle(0.02)
     assert receiver.received == []
-    assert standin.wait_idle(5)
+    assert standin.wait_idle(30)
     assert len(receiver.received) == 4
 
 

@@ -1,6 +1,8 @@
 """The API broken on purpose."""
 
 import http.client as http_client
+import time
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import pytest
@@ -27,7 +29,7 @@ def sessions(standin):
 
 def hurried(standin):
     """Return a client that waits for an answer for a moment only."""
-    return connect(standin, http_client=stripe.RequestsClient(timeout=0.15))
+    return connect(standin, http_client=stripe.RequestsClient(timeout=1))
 
 
 @pytest.mark.parametrize(
@@ -61,7 +63,7 @@ def test_reset_is_a_real_reset(standin):
 
 
 def test_timeout_does_nothing(standin):
-    standin.faults.next(1, "timeout", seconds=0.3)
+    standin.faults.next(1, "timeout", seconds=30)
     refused(new_session, hurried(standin), error=stripe.APIConnectionError)
     assert sessions(standin) == 0
 
@@ -88,9 +90,20 @@ def test_500_after_is_carried_out(standin, client):
 
 
 def test_slow_answer_comes_too_late(standin):
-    standin.faults.next(1, "slow", seconds=0.3)
+    standin.faults.next(1, "slow", seconds=30)
     refused(new_session, hurried(standin), error=stripe.APIConnectionError)
     assert sessions(standin) == 1
+
+
+def test_who_waits_is_answered_once_everything_is_repaired(standin, client):
+    standin.faults.next(1, "slow", seconds=60)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(new_session, client)
+        while not sessions(standin):
+            time.sleep(0.01)
+        assert not waiting.done()
+        standin.faults.clear()
+        assert waiting.result(30).status == "open"
 
 
 def test_the_sdks_own_retries_get_through(standin):

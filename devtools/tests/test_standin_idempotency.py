@@ -94,18 +94,19 @@ def test_a_429_is_not_stored(standin, client):
 
 
 def test_a_key_in_use(standin, client):
-    standin.faults.next(1, "slow", method="POST", seconds=0.3)
+    standin.faults.next(1, "slow", method="POST", seconds=60)
     results = []
     thread = threading.Thread(target=lambda: results.append(create(client)))
     thread.start()
     # Carried out, but not answered yet.
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while not client.v1.checkout.sessions.list().data and time.monotonic() < deadline:
         time.sleep(0.005)
     assert standin.calls.matching("POST")[0].status is None
     error = refused(create, client, error=stripe.APIError)
     assert error.http_status == 409
     assert error.json_body["error"]["code"] == "idempotency_key_in_use"
+    standin.faults.clear()
     thread.join()
     assert create(client).id == results[0].id
 

@@ -10,6 +10,11 @@ from .staff import Refused, call_json
 
 TIMEOUT = 120  # seconds
 
+# For how many seconds Stripe keeps a caller waiting, at most: once a test has seen what it wants to
+# see meanwhile, it ends the fault, on a busy machine later than on an idle one. The addon gives up
+# after ten.
+SLOW = 8
+
 
 def get(url):
     """Open an address as a new visitor does, without following where it leads."""

@@ -7,6 +7,7 @@ import pytest
 
 from .books import assert_paid_once, get_events, wait_paid, wait_queue_empty
 from .client import (
+    SLOW,
     all_at_once,
     get,
     get_event_ids,
@@ -15,12 +16,11 @@ from .client import (
     read_received,
     read_state,
 )
-from .waiting import wait_until
+from .waiting import PATIENCE, wait_until
 
 pytest_plugins = [f'{__package__}.fixtures']
 
 PAGES = 8
-WITHOUT_WAITING = 5.0  # seconds
 
 
 @pytest.fixture(scope='module')
@@ -63,7 +63,7 @@ def test_success_page_of_what_is_booked_waits_for_nobody(site):
     )
     with ThreadPoolExecutor(1) as pool, _hold_transaction(site, session):
         page = pool.submit(get, get_success_url(session))
-        assert read_state(page.result(timeout=WITHOUT_WAITING)) == 'done'
+        assert read_state(page.result(timeout=PATIENCE)) == 'done'
 
 
 def test_mail_does_not_hold_the_payment_while_stripe_is_asked(site):
@@ -71,7 +71,7 @@ def test_mail_does_not_hold_the_payment_while_stripe_is_asked(site):
     invoice = site.staff.create_invoice()
     session = open_session(site.stripe, invoice.url)
     path = f"/v1/checkout/sessions/{session['id']}"
-    site.stripe.faults.next(1, 'slow', path=path, method='GET', seconds=5)
+    site.stripe.faults.next(1, 'slow', path=path, method='GET', seconds=SLOW)
     site.stripe.pay(session['id'])
     wait_until(lambda: site.stripe.calls.matching('GET', path), "Stripe is asked for the method")
     assert _get_mail_state(site, session) == 'to_send'
@@ -79,6 +79,7 @@ def test_mail_does_not_hold_the_payment_while_stripe_is_asked(site):
         pass
     (call,) = site.stripe.calls.matching('GET', path)
     assert not call.status, "Stripe has not answered yet"
+    site.stripe.faults.clear()
     wait_until(lambda: _get_mail_state(site, session) == 'sent', "the payment is confirmed")
     assert_paid_once(site, invoice, session['id'])
 
@@ -87,7 +88,7 @@ def test_retired_session_is_not_held_while_stripe_is_asked_about_the_next(site):
     """Catches a visitor, or a payment, that waits for Stripe's answers about other invoices."""
     invoices = site.staff.create_invoices(2)
     sessions = [open_session(site.stripe, invoice.url) for invoice in invoices]
-    site.stripe.faults.next(2, 'slow', path='*/expire', seconds=3)
+    site.stripe.faults.next(2, 'slow', path='*/expire', seconds=SLOW)
     site.staff.call('account.move', 'button_draft', [invoice.id for invoice in invoices])
     paths = [f"/v1/checkout/sessions/{session['id']}/expire" for session in sessions]
     wait_until(
@@ -99,6 +100,7 @@ def test_retired_session_is_not_held_while_stripe_is_asked_about_the_next(site):
             pass
     answers = [call.status for path in paths for call in site.stripe.calls.matching('POST', path)]
     assert not all(answers), "Stripe has not answered yet"
+    site.stripe.faults.clear()
     wait_until(
         lambda: (
             not site.query(

@@ -7,6 +7,7 @@ import requests
 
 from .books import assert_paid_once, assert_unpaid, get_transactions, wait_paid
 from .client import (
+    SLOW,
     all_at_once,
     get,
     get_create_calls,
@@ -128,7 +129,7 @@ def test_changed_amount_retires_the_session(site):
 def test_invoice_that_changes_while_stripe_makes_its_session(site):
     """Catches a session that asks for the old amount until a sweep looks at it."""
     invoice = site.staff.create_invoice(100)
-    site.stripe.faults.next(1, 'slow', seconds=3, **CREATE)
+    site.stripe.faults.next(1, 'slow', seconds=SLOW, **CREATE)
     with ThreadPoolExecutor(1) as pool:
         visit = pool.submit(get, invoice.url)
         (session,) = wait_until(
@@ -136,6 +137,7 @@ def test_invoice_that_changes_while_stripe_makes_its_session(site):
         )
         _register_payment(site, invoice, 40)
         assert not visit.done()
+        site.stripe.faults.clear()
     wait_until(lambda: site.stripe.session(session['id'])['status'] == 'expired', "it is retired")
     assert open_session(site.stripe, invoice.url)['amount_total'] == 6000
 

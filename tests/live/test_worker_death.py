@@ -15,6 +15,7 @@ from .books import (
     wait_queue_empty,
 )
 from .client import (
+    SLOW,
     get,
     get_create_calls,
     get_sessions,
@@ -45,7 +46,7 @@ def test_killed_between_answer_and_commit_at_pay(site, workers):
     """Catches a second session after a death: no stored intent, or a new idempotency key."""
     site.ensure(workers)
     invoice = site.staff.create_invoice()
-    site.stripe.faults.next(1, 'slow', seconds=2, **CREATE)
+    site.stripe.faults.next(1, 'slow', seconds=SLOW, **CREATE)
     lost = _kill_while_stripe_answers(site, invoice, _visit_in_vain, invoice.url)
 
     wait_until(lambda: get_create_calls(site.stripe)[0].status, "Stripe's late answer")
@@ -89,11 +90,12 @@ def test_killed_at_pay_and_paid_without_us(site):
     The address of that session was never handed out; it is found by the reference all the same.
     """
     invoice = site.staff.create_invoice()
-    site.stripe.faults.next(1, 'slow', seconds=1, **CREATE)
+    site.stripe.faults.next(1, 'slow', seconds=SLOW, **CREATE)
     visitor = threading.Thread(target=_visit_in_vain, args=(invoice.url,))
     visitor.start()
     (lost,) = wait_until(lambda: get_sessions(site.stripe, invoice), "Stripe makes the session")
     site.kill()
+    site.stripe.faults.clear()
     visitor.join()
     site.stripe.deliveries.hold()
     site.stripe.pay(lost['id'])
@@ -108,7 +110,7 @@ def test_killed_at_pay_and_paid_without_us(site):
 def test_killed_at_pay_on_the_road_of_the_form(site):
     """Catches an invoice that is blocked by the intent of a form whose visitor never comes back."""
     invoice = site.staff.create_invoice()
-    site.stripe.faults.next(1, 'slow', seconds=1, **CREATE)
+    site.stripe.faults.next(1, 'slow', seconds=SLOW, **CREATE)
     lost = _kill_while_stripe_answers(site, invoice, _submit_in_vain, site, invoice)
 
     site.start()
@@ -281,6 +283,7 @@ def _kill_while_stripe_answers(site, invoice, visit, *args):
     visitor.start()
     (lost,) = wait_until(lambda: get_sessions(site.stripe, invoice), "Stripe makes the session")
     site.kill()
+    site.stripe.faults.clear()
     visitor.join()
     (transaction,) = get_transactions(site, invoice)
     assert (transaction['state'], transaction['session_id']) == ('draft', None)
