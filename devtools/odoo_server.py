@@ -35,6 +35,17 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def hold_port():
+    """Return a socket that keeps a free port from whoever asks for any port at all.
+
+    A server that asks for this very port gets it, since both allow that it is used again.
+    """
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", 0))
+    return holder
+
+
 class OdooServer:
     """One Odoo server on 127.0.0.1.
 

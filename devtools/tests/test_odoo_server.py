@@ -1,8 +1,12 @@
+import socket
+import urllib.request
+
 import pytest
 
-from ..odoo_server import OdooServer, RpcError
+from ..odoo_server import OdooServer, RpcError, hold_port
 from ..processes import descendants, living
 from ..runtime import ADDON, Runtime
+from ..standin import StandIn
 
 
 @pytest.fixture(scope="module")
@@ -31,3 +35,14 @@ def test_refused_calls_carry_odoos_words(server):
         server.execute("res.partner", "no_such_method")
     with server, pytest.raises(RpcError, match="cannot log in"):
         server.execute("res.partner", "search", [], user="admin", password="wrong")
+
+
+def test_held_port_is_for_the_server_that_names_it():
+    """Catches a port that another process gets before the server listens, or between two runs."""
+    with hold_port() as held:
+        port = held.getsockname()[1]
+        for _run in range(2):
+            with StandIn(port=port) as server:
+                assert urllib.request.urlopen(f"{server.url}/_control/").status == 200
+        with pytest.raises(OSError, match="in use"), socket.socket() as other:
+            other.bind(("127.0.0.1", port))

@@ -15,6 +15,8 @@ PHONE = {
     'is_mobile': True,
     'has_touch': True,
 }
+# Milliseconds. The first page of a server waits for its scripts and styles to be put together.
+TIMEOUT = 60_000
 DEVICES = pytest.mark.parametrize('device', [DESKTOP, PHONE], ids=['desktop', 'phone'])
 
 
@@ -61,7 +63,7 @@ class Visitor:
 
     def __init__(self, browser, device, shop, axe, folder):
         self._context = browser.new_context(**{'locale': 'en-US', **device})
-        self._context.set_default_timeout(30_000)
+        self._context.set_default_timeout(TIMEOUT)
         self._folder = folder
         self.shop = shop
         self._axe = axe

@@ -6,7 +6,7 @@ import psutil
 
 from ...devtools import databases
 from ...devtools.fetch.cache import keep_log
-from ...devtools.odoo_server import OdooServer, free_port
+from ...devtools.odoo_server import OdooServer, hold_port
 from ...devtools.standin import StandIn
 from .staff import WITHOUT_ODOOBOT, Staff
 from .waiting import PATIENCE, wait_until
@@ -25,7 +25,9 @@ class Site:
         self.database = database
         self.stripe = StandIn()
         # One address for good: Stripe's endpoint and the links hold it across restarts.
-        self.server = OdooServer(runtime, database, workers=workers, port=free_port())
+        self._held = hold_port()
+        port = self._held.getsockname()[1]
+        self.server = OdooServer(runtime, database, workers=workers, port=port)
         self.hosts = [self.server]
         self.staff = None
 
@@ -55,6 +57,7 @@ class Site:
             host.kill()
             if host.log_path.exists():  # The run's folder is deleted with all that is in it.
                 keep_log(host.log_path.name, host.log_path.read_text(errors='replace'))
+        self._held.close()
         self.stripe.stop()
         self.server.drop_database()
 
