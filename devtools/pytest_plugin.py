@@ -1,9 +1,16 @@
-"""A pytest plugin: a skipped test fails the run, and each process has Odoo's files for itself."""
+"""A pytest plugin for what pytest and Odoo leave open.
+
+A skipped test fails the run, each process has Odoo's files for itself, and each test its day.
+"""
 
 import shutil
+import time
 from pathlib import Path
 
 import pytest
+
+DAY = 24 * 3600  # seconds
+LONGEST = 120  # seconds that a test takes, but for those that play days of their own
 
 
 class NoSkips:
@@ -65,7 +72,27 @@ class OwnFiles:
         config["data_dir"] = own
 
 
+class OneDay:
+    """Lets no test begin just before midnight: today is one day from its beginning to its end."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self):
+        time.sleep(get_wait(time.time()))
+
+
+def get_wait(now):
+    """Return how long a test has to wait until it can begin.
+
+    :param float now: Seconds since 1970; days are those of UTC, as in Odoo.
+    :return: Seconds.
+    :rtype: float
+    """
+    left = DAY - now % DAY
+    return left if left < LONGEST else 0
+
+
 def pytest_configure(config):
     config.pluginmanager.register(NoSkips(), "no-skips")
+    config.pluginmanager.register(OneDay(), "one-day")
     if hasattr(config, "workerinput"):
         config.pluginmanager.register(OwnFiles(config.workerinput["workerid"]), "own-files")

@@ -10,6 +10,7 @@ from ..console import DevError
 from ..demo import own_keys
 from ..demo_client import session_of
 from ..odoo_config import summary
+from ..pytest_plugin import DAY, get_wait
 from ..testing import place
 
 LINK = Path("/run/addons/payment_stripe_checkout")
@@ -145,3 +146,8 @@ def test_each_process_has_its_own_files(tmp_path):
     result = run_pytest(tmp_path, "-n", "2", "--dist", "each")
     assert result.returncode == 0, result.stdout + result.stderr
     assert "2 passed" in result.stdout
+
+
+@pytest.mark.parametrize(("before_midnight", "wait"), [(600, 0), (30, 30), (0, 0)])
+def test_no_test_begins_just_before_midnight(before_midnight, wait):
+    assert get_wait(20_000 * DAY - before_midnight) == wait
