@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from .back_office import EVENTS
-from .books import wait_paid
+from .books import wait_paid, wait_queue_empty
 from .browsing import DEVICES, PHONE
 from .client import open_session
 from .waiting import wait_until
@@ -79,6 +79,32 @@ def test_movements_of_the_balance_on_a_phone(site, history, open_browser):
         assert text in payment
     assert '-50.00' in movements.filter(has_text="Refund").inner_text()
     billing.look('movements_phone')
+
+
+def test_buttons_of_the_balance(site, history, open_browser):
+    """Catches a button of the settings that says or does nothing, or leads elsewhere."""
+    wait_queue_empty(site)
+    site.run_cron('ir_cron_feed')
+    billing = open_browser('billing')
+    billing.open_settings()
+    page = billing.page
+    page.get_by_role('button', name='Compare with Stripe').click()
+    assert "0.00 to book" in _read_notification(billing, "Stripe's balance and the books agree.")
+    site.stripe.charge_stripe_fee(777)
+    page.get_by_role('button', name='Compare with Stripe').click()
+    _read_notification(billing, "Stripe's balance and the books differ.")
+    page.get_by_role('button', name='Read the Balance Now').click()
+    billing.read_notification("Stripe's balance is being read")
+    fee = "SELECT FROM stripe_balance_transaction WHERE amount = -7.77 AND state = 'booked'"
+    wait_until(lambda: site.query(fee), "the fee is booked")
+    page.get_by_role('button', name='Compare with Stripe').click()
+    _read_notification(billing, "Stripe's balance and the books agree.")
+    page.get_by_role('button', name='Balance against the Books').click()
+    page.locator('.o_breadcrumb', has_text="Stripe Balance against the Books").wait_for()
+
+
+def _read_notification(billing, text):
+    return billing.read_notification(text).replace('\N{NO-BREAK SPACE}', ' ')
 
 
 def test_disputes_on_a_phone(site, open_browser):
