@@ -45,6 +45,8 @@ class StripeCheckoutCommon(AccountTestInvoicingCommon, HttpCase):
         super().setUp()
         self.stripe.reset()
         self.stripe.deliveries.hold()
+        # Else they come with events of their own, after some seconds: in a slow test, or not.
+        self.stripe.balance_transaction_delay = None
         self.provider = self.connect()
         self.confirm_webhook()
         self.stripe.calls.clear()

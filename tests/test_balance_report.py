@@ -104,7 +104,6 @@ class TestBalanceReport(BalanceCommon):
         self.stripe.pay_out()
         self.settle()
         self.feed()
-        self.stripe.balance_transaction_delay = None
         third = self.create_invoice(40)
         self.stripe.pay(self.open_link(third)['id'])
         self.settle()

@@ -283,7 +283,6 @@ class TestFeed(BalanceCommon):
     # === MISSING === #
 
     def test_payment_that_stripe_does_not_show(self):
-        self.stripe.balance_transaction_delay = None
         invoice = self.create_invoice(100)
         self.stripe.pay(self.open_link(invoice)['id'])
         self.settle()
