@@ -326,6 +326,19 @@ class StripeCheckoutCommon(AccountTestInvoicingCommon, HttpCase):
         sessions = client.v1.checkout.sessions.list({'limit': 100}).to_dict()['data']
         return [session for session in sessions if 'odoo_probe' not in session['metadata']]
 
+    def open_foreign_session(self, amount):
+        """Have another use of the account open a Checkout Session; return it.
+
+        :param int amount: What it asks for, in cents.
+        """
+        price = {'currency': 'usd', 'unit_amount': amount, 'product_data': {'name': "Shop"}}
+        client = self.provider._stripe_checkout_get_client()
+        return client.v1.checkout.sessions.create({
+            'mode': 'payment',
+            'success_url': 'https://shop.example.com',
+            'line_items': [{'quantity': 1, 'price_data': price}],
+        })
+
     # === DATABASE === #
 
     def refuse_in_database(self, code, moment, condition=None):

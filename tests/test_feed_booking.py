@@ -197,21 +197,7 @@ class TestFeedBooking(BalanceCommon):
 
     def test_what_is_not_ours(self):
         """Payments of other uses of the account, top-ups and reserves: booked, with a to-do."""
-        client = self.provider._stripe_checkout_get_client()
-        session = client.v1.checkout.sessions.create({
-            'mode': 'payment',
-            'success_url': 'https://example.com',
-            'line_items': [
-                {
-                    'quantity': 1,
-                    'price_data': {
-                        'currency': 'usd',
-                        'unit_amount': 2000,
-                        'product_data': {'name': "Shop"},
-                    },
-                }
-            ],
-        })
+        session = self.open_foreign_session(2000)
         self.stripe.pay(session.id)
         self.stripe.make_balance_transactions()
         self.stripe.refund(session.id, 500)

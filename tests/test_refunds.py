@@ -204,21 +204,7 @@ class TestRefunds(StripeCheckoutCommon):
         self.assertEqual(payment.amount_available_for_refund, 0)
 
     def test_refund_of_a_foreign_payment_is_ignored(self):
-        client = self.provider._stripe_checkout_get_client()
-        session = client.v1.checkout.sessions.create({
-            'mode': 'payment',
-            'success_url': 'https://shop.example.com',
-            'line_items': [
-                {
-                    'quantity': 1,
-                    'price_data': {
-                        'currency': 'usd',
-                        'unit_amount': 500,
-                        'product_data': {'name': "Shop"},
-                    },
-                }
-            ],
-        })
+        session = self.open_foreign_session(500)
         self.stripe.pay(session.id)
         self.stripe.refund(session.id)
         self.process()

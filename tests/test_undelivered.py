@@ -78,21 +78,7 @@ class TestUndelivered(StripeCheckoutCommon):
         self.assert_booked(invoice, 100)
 
     def test_foreign_events_are_not_stored(self):
-        client = self.provider._stripe_checkout_get_client()
-        session = client.v1.checkout.sessions.create({
-            'mode': 'payment',
-            'success_url': 'https://shop.example.com',
-            'line_items': [
-                {
-                    'quantity': 1,
-                    'price_data': {
-                        'currency': 'usd',
-                        'unit_amount': 500,
-                        'product_data': {'name': "Shop"},
-                    },
-                }
-            ],
-        })
+        session = self.open_foreign_session(500)
         self.stripe.pay(session.id)
         self.sweep()
         self.assertFalse(self.get_events())

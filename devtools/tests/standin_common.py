@@ -36,6 +36,15 @@ def client_fixture(standin):
     return connect(standin)
 
 
+@pytest.fixture(name="session")
+def session_fixture(standin, client):
+    """A session of 120.50 USD, paid by card and booked."""
+    session = new_session(client)
+    standin.pay(session.id)
+    standin.make_balance_transactions()
+    return session
+
+
 @pytest.fixture(name="receiver")
 def receiver_fixture():
     """A server that takes webhooks."""

@@ -13,19 +13,11 @@ from .standin_common import (
     new_session,
     refused,
     server_fixture,  # noqa: F401
+    session_fixture,  # noqa: F401
     standin_fixture,  # noqa: F401
 )
 
 DEBIT = "us_bank_account"
-
-
-@pytest.fixture(name="session")
-def session_fixture(standin, client):
-    """A session of 120.50 USD, paid by card and booked."""
-    session = new_session(client)
-    standin.pay(session.id)
-    standin.make_balance_transactions()
-    return session
 
 
 def charge_of(client, session):
