@@ -29,8 +29,8 @@ class AccountPayment(models.Model):
                 payment._stripe_checkout_get_credit_lines().mapped('amount_residual_currency')
             )
 
-    def _stripe_checkout_get_credit_lines(self):
-        """Return the open receivable of the payments.
+    def _stripe_checkout_get_open_items(self):
+        """Return what of the payments' entries is open on receivable accounts.
 
         :rtype: account.move.line
         """
@@ -39,9 +39,16 @@ class AccountPayment(models.Model):
                 line.account_id.account_type == 'asset_receivable'
                 and line.parent_state == 'posted'
                 and not line.reconciled
-                and line.amount_residual_currency < 0
             )
         )
+
+    def _stripe_checkout_get_credit_lines(self):
+        """Return the open credit that payments are for the client.
+
+        :rtype: account.move.line
+        """
+        items = self._stripe_checkout_get_open_items()
+        return items.filtered(lambda item: item.amount_residual_currency < 0)
 
     def _stripe_checkout_get_open_invoices(self):
         """Return the invoices that the payment can be applied to, the oldest first.

@@ -105,14 +105,8 @@ class AccountPayment(models.Model):
 
         :rtype: account.move.line
         """
-        return self.move_id.line_ids.filtered(
-            lambda line: (
-                line.account_id.account_type == 'asset_receivable'
-                and line.parent_state == 'posted'
-                and not line.reconciled
-                and line.amount_residual_currency > 0
-            )
-        )
+        items = self._stripe_checkout_get_open_items()
+        return items.filtered(lambda item: item.amount_residual_currency > 0)
 
 
 class AccountMove(models.Model):
