@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from .. import cli
 from ..cli import parser
 from ..console import DevError
 from ..demo import own_keys
@@ -34,6 +35,15 @@ def test_paths_may_be_pasted_from_pytests_output():
 
 def test_arguments_after_two_dashes_are_pytests():
     assert parser().parse_args(["test", "--", "-k", "name", "-x"]).rest == ["-k", "name", "-x"]
+
+
+def test_deep_plays_thousands_of_histories(monkeypatch):
+    monkeypatch.setenv("PSC_HISTORIES", "200")
+    monkeypatch.setattr(cli.signal, "signal", lambda *_handler: None)
+    monkeypatch.setattr(cli, "_run_on_odoo", lambda *command, **_options: command)
+    module, arguments = cli.main(["test", "--deep", "--", "-x"])
+    assert int(os.environ["PSC_HISTORIES"]) >= 2000
+    assert (module, arguments) == ("testing", [f"--timeout={cli.DEEP_TIMEOUT}", "-x"])
 
 
 def test_demo_uses_the_stand_in_without_keys():

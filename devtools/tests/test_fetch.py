@@ -4,7 +4,7 @@ import re
 import pytest
 
 from ..console import DevError
-from ..fetch import apt, cache, odoo_source, python_env, tools
+from ..fetch import apt, cache, chrome, odoo_source, python_env, tools
 
 
 @pytest.fixture
@@ -121,6 +121,20 @@ def test_failures_are_one_line(empty_cache, output, told):
 def test_missing_program_is_said():
     with pytest.raises(DevError, match="no-such-program is missing: install it"):
         tools.find("no-such-program", "install it")
+
+
+def test_machine_that_is_no_debian_is_said(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("ODOO_HOME", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(DevError, match="apt-get is missing: this is no Debian, so set ODOO_HOME"):
+        odoo_source.locate()
+
+
+def test_browser_that_cannot_be_run_is_said(monkeypatch):
+    monkeypatch.setenv("CHROME_BIN", "/no/such/chrome")
+    with pytest.raises(DevError, match="CHROME_BIN=/no/such/chrome is no program"):
+        chrome.locate()
 
 
 class TestOdooHome:
