@@ -1,11 +1,15 @@
 import json
+from ast import literal_eval
 from datetime import datetime, timedelta
 
 from freezegun import freeze_time
+from lxml import etree
 
 from odoo.exceptions import AccessError, ValidationError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
+
+from odoo.addons.base.models.ir_autovacuum import is_autovacuum
 
 from .common import StripeCheckoutCommon
 
@@ -39,6 +43,40 @@ class TestEventLog(StripeCheckoutCommon):
         self.assertEqual(event.payment_id, self.get_payments(invoice))
         found = event.search([('invoice_ids', 'in', invoice.ids), ('state', '=', 'done')])
         self.assertEqual(found, event)
+
+    def find(self, name):
+        """Return what a filter of the list finds for staff."""
+        events = self.get_events()
+        view = etree.fromstring(events.get_view(view_type='search')['arch'])
+        [domain] = view.xpath("//filter[@name=$name]/@domain", name=name)
+        return events.search(literal_eval(domain))
+
+    def test_found_by_state_age_and_what_it_is_about(self):
+        invoice = self.pay()
+        done = self.get_events()
+        self.run_queue()
+        self.pay()
+        waiting = self.get_events() - done
+        self.env.flush_all()
+        self.env.cr.execute(
+            "UPDATE stripe_event SET create_date = create_date - interval '8 days' WHERE id = %s",
+            done.ids,
+        )
+        self.env.invalidate_all()
+        for name, found in (
+            ('done', done),
+            ('pending', waiting),
+            ('failed', done.browse()),
+            ('ignored', done.browse()),
+            ('today', waiting),
+            ('week', waiting),
+            ('older', done),
+        ):
+            with self.subTest(name):
+                self.assertEqual(self.find(name), found)
+        self.assertEqual(done.search([('invoice_ids', 'ilike', invoice.name)]), done)
+        self.assertEqual(done.search([('type', 'ilike', 'session.completed')]), done + waiting)
+        self.assertEqual(done.search([('company_id', '=', self.company.id)]), done + waiting)
 
     def test_what_follows_a_payment_leads_to_it_too(self):
         invoice = self.pay()
@@ -167,6 +205,7 @@ class TestEventLog(StripeCheckoutCommon):
             self.assertEqual(managed.stripe_checkout_refused_count, 0)
 
     def test_retention(self):
+        self.assertTrue(is_autovacuum(self.registry['stripe.event']._gc_events))
         self.pay()
         self.run_queue()
         done = self.get_events()

@@ -1,3 +1,7 @@
+from datetime import datetime, timedelta
+
+from freezegun import freeze_time
+
 from odoo import Command
 from odoo.exceptions import AccessError
 from odoo.tests import tagged
@@ -304,7 +308,8 @@ class TestHomelessMoney(StripeCheckoutCommon):
             self.assertIn(fact, todo.note)
         with self.assertRaises(AccessError):
             admins_event.unlink()
-        self.env['stripe.event'].sudo()._gc_events()
+        with freeze_time(datetime.now() + timedelta(days=400)):
+            self.env['stripe.event'].sudo()._gc_events()
         self.assertTrue(event.exists(), "What failed is kept")
         self.connect()
         admins_event.action_retry()
