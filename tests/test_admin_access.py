@@ -106,6 +106,19 @@ class TestAdminAccess(StripeCheckoutCommon):
         self.deliver()
         return self.env['stripe.event'].search([])
 
+    def list_managed(self, event):
+        """Return the actions of billing admins that are on no connection, and their records."""
+        self.stripe.charge_stripe_fee(100)
+        self.run_cron('ir_cron_feed')
+        movement = self.env['stripe.balance.transaction'].search([])
+        self.assertTrue(movement)
+        return (
+            ('stripe.event', 'action_retry', event.ids),
+            ('stripe.event', 'action_ignore', event.ids),
+            ('stripe.balance.transaction', 'action_mark_classified', movement.ids),
+            ('stripe.balance.transaction', 'action_match_bank_line', movement[:1].ids),
+        )
+
     def read_state(self):
         """Return all that is stored of the connection, but for what every visit may touch."""
         self.env.invalidate_all()
@@ -130,6 +143,7 @@ class TestAdminAccess(StripeCheckoutCommon):
 
     def test_every_action_is_refused_to_who_is_no_billing_admin(self):
         event = self.receive_event()
+        managed = self.list_managed(event)
         wizards = {model: self.create_wizard(model) for model in WIZARDS}
         before, calls = self.read_state(), len(self.stripe.calls)
         for groups, user in self.strangers.items():
@@ -142,7 +156,8 @@ class TestAdminAccess(StripeCheckoutCommon):
                     self.assert_refused(model, 'read', [wizards[model]])
                     for method in methods:
                         self.assert_refused(model, method, [wizards[model]])
-                self.assert_refused('stripe.event', 'action_retry', event.ids)
+                for action in managed:
+                    self.assert_refused(*action)
                 if groups != 'account.group_account_invoice':  # Who sees them.
                     self.assert_refused('stripe.event', 'action_open_invoices', event.ids)
                 self.assert_refused('payment.provider', 'read', self.provider.ids, ['name'])
@@ -157,6 +172,7 @@ class TestAdminAccess(StripeCheckoutCommon):
 
     def test_billing_admin_of_another_company(self):
         event = self.receive_event()
+        managed = self.list_managed(event)
         wizards = {model: self.create_wizard(model) for model in WIZARDS}
         before, calls = self.read_state(), len(self.stripe.calls)
         self.log_in(self.other_admin)
@@ -182,7 +198,8 @@ class TestAdminAccess(StripeCheckoutCommon):
         )
         self.assert_refused('stripe.checkout.connect', 'action_connect', [wizard_id])
         self.assert_refused('stripe.checkout.connect', 'action_switch', [wizard_id])
-        self.assert_refused('stripe.event', 'action_retry', event.ids)
+        for action in managed:
+            self.assert_refused(*action)
         self.assert_refused('stripe.event', 'read', event.ids, ['event_id'])
         self.assert_refused('stripe.event', 'action_open_invoices', event.ids)
         self.assert_refused('payment.provider', 'read', self.provider.ids, ['name'])

@@ -299,11 +299,14 @@ class TestTimeline(StripeCheckoutCommon):
 
     def test_actions_are_for_billing_staff(self):
         invoice = self.create_invoice(100)
+        self.stripe.pay(self.open_link(invoice)['id'], 'us_bank_account')
+        self.work()
         stranger = new_test_user(self.env, login='stranger', groups='base.group_user')
         for user in (stranger, self.auditor):
-            for name in ('new_link', 'revoke_link'):
+            for name in ('new_link', 'revoke_link', 'free', 'open_remind'):
                 with self.assertRaises(AccessError):
                     getattr(invoice.with_user(user), f'action_stripe_checkout_{name}')()
+        self.assertEqual(invoice.transaction_ids.state, 'pending')
 
     # === FORM === #
 
