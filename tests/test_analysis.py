@@ -1,5 +1,5 @@
 from ast import literal_eval
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from lxml import etree
 
@@ -92,6 +92,14 @@ class TestAnalysis(StripeCheckoutCommon):
         self.assert_totals(1, 100, 0, 0)
         self.pay(50).is_live = True
         self.assert_totals(1, 50, 0, 0)
+
+    def test_time_from_invoice_to_paid(self):
+        today = date.today()
+        for days in (3, 8):
+            self.pay(100, invoice_date=today - timedelta(days=days))
+        reports = self.env['stripe.checkout.report'].with_user(self.billing_admin)
+        self.assertEqual(sorted(reports.search([]).mapped('days_to_paid')), [3, 8])
+        self.assertEqual(reports._read_group([], [], ['days_to_paid:avg']), [(5.5,)])
 
     def test_groups(self):
         first = self.pay(100)

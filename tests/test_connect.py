@@ -48,6 +48,7 @@ class TestConnect(StripeCheckoutCommon):
 
     def test_connected(self):
         secret_key = self.stripe.account.secret_key
+        publishable_key = self.stripe.account.publishable_key
         self.assertRecordValues(
             self.provider,
             [
@@ -56,6 +57,7 @@ class TestConnect(StripeCheckoutCommon):
                     'is_published': True,
                     'stripe_checkout_account_id': self.stripe.account.id,
                     'stripe_checkout_key_hint': f'sk_test_…{secret_key[-4:]}',
+                    'stripe_checkout_publishable_key_hint': f'pk_test_…{publishable_key[-4:]}',
                     'stripe_checkout_webhook_state': 'confirmed',
                     'stripe_checkout_connected_by_id': self.billing_admin.id,
                 }

@@ -316,6 +316,14 @@ class TestDisconnect(StripeCheckoutCommon):
         uninstall_hook(self.env)
         self.assertEqual(self.provider.code, 'none')
 
+    def test_uninstalling_is_for_before_the_first_payment(self):
+        self.stripe.pay(self.open_link(self.create_invoice(100))['id'])
+        self.deliver()
+        self.run_queue()
+        self.disconnect()
+        with self.assertRaisesRegex(UserError, "payments using this payment method already exist"):
+            uninstall_hook(self.env)
+
     def test_audit_trail(self):
         key = self.stripe.account.secret_key
         # The environment of Odoo's accounting tests tracks nothing.

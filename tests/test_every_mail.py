@@ -70,6 +70,7 @@ class TestEveryMail(StripeCheckoutCommon):
         self.assertIn('lang="de-DE"', parts['html'])
         self.assertIn('name="viewport"', parts['html'], "A phone shows it in its own width")
         self.assertNotIn('<', parts['plain'])
+        self.assertEqual(letter.get_colors(), [], "Dark mode could not read them")
         return letter
 
     # === WHAT MAILS EACH === #

@@ -238,6 +238,7 @@ class TestHealth(HealthCommon):
         self.set_address('odoo.example.com')
         self.connect()
         self.assert_health('warning', 'refused', "explicit scheme")
+        self.assert_health('warning', 'refused', "Payments still arrive, some minutes later.")
         # An outage does not stay after its end, nor takes the reason away.
         self.stripe.faults.next(1000, '500')
         self.check()

@@ -56,6 +56,22 @@ class TestLinkTimes(StripeCheckoutCommon):
     def test_thirty_days(self):
         self.assert_lives(720)
 
+    def test_every_choice_of_the_setting(self):
+        start = fields.Datetime.now()
+        for choice, days in (('24', 1), ('48', 2), ('72', 3), ('168', 7), ('336', 14), ('720', 30)):
+            with self.subTest(choice), freeze_time(start):
+                settings = {'stripe_checkout_link_expiration': choice}
+                self.provider.with_user(self.billing_admin).write(settings)
+                link = self.env['stripe.payment.link']._hand_out(
+                    self.create_invoice(100), self.client
+                )
+                self.assertEqual(link.expires_at, start + timedelta(days=days))
+
+    def test_three_days_unless_somebody_chooses(self):
+        company = self.env['res.company'].create({'name': "New"})
+        provider = self.env['payment.provider']._stripe_checkout_ensure_provider(company)
+        self.assertEqual(provider._stripe_checkout_get_link_hours(), 72)
+
     def test_to_the_minute(self):
         for hours in LIFETIMES:
             start = fields.Datetime.now()

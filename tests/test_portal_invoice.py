@@ -70,6 +70,14 @@ class TestPortalInvoice(PortalCommon):
         self.assertEqual(session['amount_total'], 10000)
         self.assertEqual(len(self.stripe.calls), 1)
 
+    def test_lines_and_totals_as_odoo_shows_them(self):
+        self.company.link_qr_code = True  # What the addon writes on the document.
+        invoice = self.create_invoice(123.45)
+        document = self.open_page(invoice.get_portal_url(report_type='html'))
+        text = ' '.join(document.text_content().split())
+        for fact in (invoice.name, "Managed services", "$ 123.45"):
+            self.assertIn(fact, text)
+
     def test_paid(self):
         invoice = self.create_invoice(100)
         self.pay_otherwise(invoice)

@@ -5,6 +5,7 @@ from freezegun import freeze_time
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
+from ..models import payment_transaction_sweep
 from .common import StripeCheckoutCommon
 
 SWEEP = 'odoo.addons.payment_stripe_checkout.models.payment_transaction_sweep'
@@ -124,6 +125,21 @@ class TestSweep(StripeCheckoutCommon):
         invoice.sudo().stripe_payment_link_ids.revoked = True
         self.sweep()
         self.assertEqual(self.stripe.session(session['id'])['status'], 'expired')
+
+    def test_bounded_work_that_goes_on_where_it_stopped(self):
+        self.patch(payment_transaction_sweep, 'SWEEP_LIMIT', 2)
+        invoices = [self.create_invoice(100) for _number in range(5)]
+        for invoice in invoices:
+            self.stripe.pay(self.open_link(invoice)['id'])
+        triggers = self.env['ir.cron.trigger'].sudo()
+        cron = self.env.ref('payment_stripe_checkout.ir_cron_sweep')
+        for count in (2, 4, 5):
+            triggers.search([]).unlink()
+            self.sweep()
+            states = [invoice.payment_state for invoice in invoices]
+            self.assertEqual(states, ['paid'] * count + ['not_paid'] * (5 - count))
+            goes_on = triggers.search([('cron_id', '=', cron.id)])
+            self.assertEqual(bool(goes_on), count < 5, "It wakes itself while there is more")
 
     def test_expired_session_frees_the_invoice(self):
         invoice = self.create_invoice(100)
