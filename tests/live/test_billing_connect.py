@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 from .browsing import DESKTOP, DEVICES
-from .client import get, get_sessions, open_session, read_state
+from .client import SLOW, get, get_sessions, open_session, read_state
 from .connection import call_action, get_connection, get_endpoints, wait_health
 from .waiting import wait_until
 
@@ -140,12 +140,13 @@ def test_page_that_is_opened_while_the_account_is_left(site, connected):
     first, second = site.staff.create_invoices(2)
     path = f"/v1/checkout/sessions/{open_session(site.stripe, first.url)['id']}/expire"
     site.stripe.deliveries.hold()  # Else the event of the first page has it all done again.
-    site.stripe.faults.next(1, 'slow', path=path, seconds=3)
+    site.stripe.faults.next(1, 'slow', path=path, seconds=SLOW)
     with ThreadPoolExecutor(1) as pool:
         pressed = pool.submit(site.staff.leave_account, other)
         wait_until(lambda: site.stripe.calls.matching('POST', path), "the first page is closed")
         visit = get(second.url)
         assert not pressed.done()
+        site.stripe.faults.clear()
         pressed.result()
     assert get_connection(site)['account_id'] == other.id
     assert get_sessions(site.stripe, second, status='open') == []
@@ -162,7 +163,7 @@ def test_page_that_stripe_makes_while_the_account_is_left(site, connected):
         visit = pool.submit(get, invoice.url)
         wait_until(lambda: get_sessions(site.stripe, invoice), "Stripe makes the page")
         site.staff.leave_account(other)
-        assert visit.done()
+        visit.result()
     assert get_connection(site)['account_id'] == other.id
     assert get_sessions(site.stripe, invoice, status='open') == []
     assert get_endpoints(other) == [get_connection(site)['endpoint_id']]
