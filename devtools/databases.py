@@ -73,7 +73,17 @@ def _create(runtime, name, how):
 def drop(runtime, name):
     """Drop a database and its filestore; one that is not there is fine."""
     with cursor(runtime) as cr:
-        statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
+        # Not WITH (FORCE): it is refused while the server itself is vacuuming the database, whose
+        # process only a superuser may end. Without it, PostgreSQL ends that one by itself.
+        cr.execute(
+            """
+            SELECT pg_terminate_backend(pid)
+              FROM pg_stat_activity
+             WHERE datname = %s AND usename = CURRENT_USER AND backend_type = 'client backend'
+            """,
+            [name],
+        )
+        statement = sql.SQL("DROP DATABASE IF EXISTS {}")
         cr.execute(statement.format(sql.Identifier(name)))
     shutil.rmtree(filestore(runtime, name), ignore_errors=True)
 
