@@ -45,7 +45,8 @@ class StripeBalanceTransaction(models.Model):
     fee = fields.Monetary(readonly=True)
     net = fields.Monetary(help="By how much the balance changed.", readonly=True)
     exchange_rate = fields.Float(
-        help="At which Stripe converted the payment, if it did.",
+        help="At which Stripe converted the payment, if it did: what one minor unit of its "
+        "currency became, in minor units.",
         digits=0,
         readonly=True,
         aggregator=None,

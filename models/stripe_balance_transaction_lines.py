@@ -4,6 +4,8 @@ from odoo import models
 from odoo.exceptions import UserError
 from odoo.fields import Command
 
+from .. import utils
+
 # Amounts and rates are rounded: what is nearly all of a dispute is all of it.
 WHOLE = 0.99
 
@@ -54,18 +56,22 @@ class StripeBalanceTransaction(models.Model):
     def _get_disputed_amount(self):
         """Return how much of a payment that Stripe converted a dispute moves.
 
-        Where money comes back, Stripe names all that was disputed. If it is a part, the rate tells:
+        Where money comes back, Stripe names all that was disputed. If it is a part, the rate tells,
+        which lies between the minor units of the two currencies:
         https://docs.stripe.com/api/balance_transactions/object#balance_transaction_object-exchange_rate
 
         :return: The amount in major units of the payment's currency, negative if it is withdrawn.
         :rtype: float
         """
         self.ensure_one()
-        amount = self.source_amount
-        moved = abs(self.amount)
-        if moved + self.currency_id.rounding < WHOLE * amount * self.exchange_rate:
-            amount = self.source_currency_id.round(moved / self.exchange_rate)
-        return amount if self.amount > 0 else -amount
+        if self.amount < 0:
+            return -self.source_amount
+        unit = utils.to_major_units(1, self.currency_id.name)
+        source_unit = utils.to_major_units(1, self.source_currency_id.name)
+        rate = self.exchange_rate * unit / source_unit
+        if self.amount + unit < WHOLE * self.source_amount * rate:
+            return self.source_currency_id.round(self.amount / rate)
+        return self.source_amount
 
     def _prepare_fee(self, day):
         balance = self._convert(-self.fee, day)

@@ -85,6 +85,27 @@ class TestConversions(BalanceCommon):
         self.assertIn(invoice.payment_state, ('paid', 'in_payment'))
         self.assert_ties()
 
+    def test_part_of_a_currency_without_a_minor_unit(self):
+        """Catches a rate that is taken for one between major units."""
+        yen = self.setup_other_currency('JPY', rates=[('2020-01-01', 100)])
+        self.stripe.account.exchange_rates = {'jpy': 0.0065}
+        invoice = self.pay(10000, currency_id=yen.id)
+        made = self.stripe.dispute(invoice.transaction_ids.stripe_checkout_session_id)
+        self.settle()
+        self.feed()
+        [withdrawal] = self.get_rows(kind='dispute')
+        self.assertEqual((withdrawal.amount, withdrawal.exchange_rate), (-65, 0.65))
+        disputed = self.provider.stripe_checkout_dispute_account_id
+        self.assertEqual(self.get_balance(disputed, 'JPY'), 10000)
+        self.stripe.lose_dispute(made['id'])
+        self.settle()
+        self.feed()
+        self.stripe.reinstate_dispute(made['id'], 2600)  # of 6500 cents
+        self.settle()
+        self.feed()
+        self.assertEqual(self.get_balance(disputed, 'JPY'), -4000)
+        self.assert_ties()
+
     def test_all_of_a_lost_dispute_comes_back_at_another_rate(self):
         """Catches what Stripe converts at the rate of that day, and is taken for a part."""
         invoice = self.pay(100.01, currency_id=self.euro.id)

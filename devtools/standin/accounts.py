@@ -85,10 +85,16 @@ class Account:
         return self.default_currency
 
     def exchange_rate(self, currency):
-        """Return the rate to the settlement currency as a float, None without conversion."""
-        if self.settlement_currency(currency) == currency:
+        """Return the rate to the settlement currency as a float, None without conversion.
+
+        As Stripe states it, between minor units: of a yen worth 0.0065 dollars it is 0.65 (cents).
+        """
+        target = self.settlement_currency(currency)
+        if target == currency:
             return None
-        return float(self.exchange_rates.get(currency, 1.0))
+        rate = Decimal(str(self.exchange_rates.get(currency, 1)))
+        shift = currencies.decimals(target) - currencies.decimals(currency)
+        return float(rate * Decimal(10) ** shift)
 
     def converted(self, amount, currency):
         """Return an amount in minor units of the settlement currency.
@@ -98,9 +104,7 @@ class Account:
         rate = self.exchange_rate(currency)
         if rate is None:
             return amount
-        target = self.settlement_currency(currency)
-        shift = currencies.decimals(target) - currencies.decimals(currency)
-        exact = Decimal(amount) * Decimal(str(rate)) * Decimal(10) ** shift
+        exact = Decimal(amount) * Decimal(str(rate))
         return int(exact.quantize(Decimal(1), ROUND_HALF_UP))
 
     def methods_for(self, currency):

@@ -67,7 +67,7 @@ def test_conversion(standin, client):
     session = new_session(client, line_items=[line_item(10_000, "jpy")])
     standin.pay(session.id)
     (made,) = standin.make_balance_transactions()
-    assert (made["currency"], made["amount"], made["exchange_rate"]) == ("usd", 6500, 0.0065)
+    assert (made["currency"], made["amount"], made["exchange_rate"]) == ("usd", 6500, 0.65)
 
 
 def test_balance_is_the_sum_of_its_transactions(standin, client):
