@@ -156,7 +156,7 @@ class Api:
 
     def _answer(self, http, call, fault):
         if call.fault in ("timeout", "reset"):
-            self.world.faults.pause(fault.seconds)
+            fault.pause()
             return Answer(None)
         try:
             answer = self._call(http, call, fault)
@@ -240,7 +240,7 @@ class Api:
         except ApiError as error:
             answer = _error_answer(error, call)
         if call.fault in ("slow", "lost_answer"):
-            self.world.faults.pause(fault.seconds)
+            fault.pause()
         return answer
 
 

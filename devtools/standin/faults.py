@@ -1,7 +1,7 @@
 """Breaks the API on purpose for the next calls."""
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 KINDS = ("500", "500_after", "429", "timeout", "reset", "lost_answer", "slow")
@@ -23,6 +23,12 @@ class Fault:
     path: str | None
     method: str | None
     seconds: float
+    repaired: threading.Event = field(repr=False)
+
+    def pause(self):
+        """Keep a caller waiting, but not beyond the moment at which everything is repaired."""
+        if self.seconds:
+            self.repaired.wait(self.seconds)
 
     def matches(self, method, path):
         """Tell whether a call is one of those to break."""
@@ -56,9 +62,9 @@ class Faults:
         if seconds is None:
             seconds = DEFAULT_SECONDS.get(kind, 0.0)
         with self._lock:
-            self._pending.append(
-                Fault(kind, int(n), path, method and method.upper(), float(seconds))
-            )
+            method = method and method.upper()
+            fault = Fault(kind, int(n), path, method, float(seconds), self._repaired)
+            self._pending.append(fault)
 
     def take(self, method, path):
         """Return the fault for this call, None if it is to work."""
@@ -74,12 +80,10 @@ class Faults:
     def pending(self):
         """Return the faults that still wait for calls, as JSON-ready dicts."""
         with self._lock:
-            return [vars(fault).copy() for fault in self._pending]
-
-    def pause(self, seconds):
-        """Keep a caller waiting, but not beyond the moment at which everything is repaired."""
-        if seconds:
-            self._repaired.wait(seconds)
+            return [
+                {name: value for name, value in vars(fault).items() if name != "repaired"}
+                for fault in self._pending
+            ]
 
     def clear(self):
         """Repair everything: also who waits for an answer gets it now."""
