@@ -40,8 +40,7 @@ class PaymentTransaction(models.Model):
         discounts = debit.move_id.origin_payment_id._stripe_checkout_get_discount_items()
         if discounts:
             note += ' ' + self.env._(
-                "That includes the early-payment discount of %(discount)s, which was taken back "
-                "because all of the payment was refunded.",
+                "That includes the early-payment discount of %(discount)s, which was taken back.",
                 discount=self.currency_id.format(-sum(discounts.mapped('amount_currency'))),
             )
         if todo:

@@ -333,6 +333,7 @@ class PaymentTransaction(models.Model):
             invoices=', '.join(invoices.mapped('name')) or source.reference,
             reason=facts.message or self.env._("no reason given"),
         )
+        message += source._stripe_checkout_tell_discount_back(self)
         payment = self.payment_id
         self._set_error(message, extra_allowed_states=('done',))
         if payment and not payment.move_id.reversal_move_ids:

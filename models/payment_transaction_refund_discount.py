@@ -26,6 +26,29 @@ class PaymentTransaction(models.Model):
             return []
         return self.payment_id._stripe_checkout_get_discount_items()._stripe_checkout_mirror()
 
+    def _stripe_checkout_tell_discount_back(self, failed):
+        """Return what staff have to know of the discount once a refund failed, for its to-do.
+
+        Where the rest of the payment stays refunded, the discount stays taken back with it: whether
+        the client keeps it is for people to decide.
+
+        :param payment.transaction failed: The refund.
+        :return: A sentence behind a space; nothing where nothing is taken back.
+        :rtype: str
+        """
+        self.ensure_one()
+        refunds = self.child_transaction_ids.filtered(
+            lambda tx: tx.operation == 'refund' and tx.state == 'done' and tx != failed
+        )
+        discounts = refunds.payment_id._stripe_checkout_get_discount_items()
+        if not discounts:
+            return ''
+        return ' ' + self.env._(
+            "The early-payment discount of %(discount)s, which was taken back with another refund, "
+            "stays so.",
+            discount=self.currency_id.format(-sum(discounts.mapped('amount_currency'))),
+        )
+
 
 class AccountPayment(models.Model):
     _inherit = 'account.payment'

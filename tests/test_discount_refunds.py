@@ -123,14 +123,17 @@ class TestDiscountRefunds(StripeCheckoutCommon):
         self.assertEqual(self.get_discount(), 0)
 
     def test_part_that_failed_and_is_made_again(self):
-        """Catches a discount that is taken back twice."""
-        _invoice, session = self.pay_discounted()
+        """Catches a discount that is taken back twice, and one of which nobody is told."""
+        invoice, session = self.pay_discounted()
         part = self.stripe.refund(session['id'], 1000)
         self.process()
         self.stripe.refund(session['id'])
         self.process()
         self.stripe.fail_refund(part['id'])
         self.process()
+        [failed] = invoice.activity_ids.filtered(lambda todo: todo.summary == "Refund failed")
+        discount = invoice.amount_total - self.get_payments(invoice).amount
+        self.assertIn(f"discount of $&nbsp;{discount:.2f}", failed.note)
         self.stripe.refund(session['id'], 1000)
         self.process()
         self.assertEqual(self.get_discount(), 0)
