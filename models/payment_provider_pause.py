@@ -4,7 +4,8 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from odoo import fields, models
-from odoo.exceptions import RedirectWarning, UserError
+from odoo.exceptions import ConcurrencyError
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
 # Where a worker dies over it, payments are taken again by themselves. Longer than Odoo lets a
 # request take (`limit_time_real`, 120 seconds unless it is set).
@@ -35,19 +36,21 @@ class PaymentProvider(models.Model):
 
         Closing the open pages takes Stripe some time. Whoever opens one meanwhile would not be
         seen, and could pay what nobody books: after the commit that this begins with visitors see
-        that they cannot, and what those before them have begun is seen here. Where somebody else
-        was faster and Odoo runs the request again, the pause goes on.
-
-        :raise UserError: If what is done here is refused: payments are taken again.
+        that they cannot, and what those before them have begun is seen here. Where what is done
+        here fails, payments are taken again; but where somebody else was faster, Odoo runs the
+        request again, and the pause goes on.
         """
         self._stripe_checkout_pause(fields.Datetime.now() + PAUSE)
         try:
             yield
-        except (UserError, RedirectWarning):
+            self.stripe_checkout_paused_until = False
+            self.env.flush_all()  # What the database refuses is refused here.
+        except (*PG_CONCURRENCY_EXCEPTIONS_TO_RETRY, ConcurrencyError):
+            raise
+        except Exception:
             self.env.cr.rollback()
             self._stripe_checkout_pause(False)
             raise
-        self.stripe_checkout_paused_until = False
 
     def _stripe_checkout_pause(self, until):
         """Take no payments until a moment, for everybody from here on.

@@ -1,6 +1,8 @@
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from freezegun import freeze_time
+from psycopg2.errors import QueryCanceled
 
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, tagged
@@ -177,6 +179,17 @@ class TestDisconnect(StripeCheckoutCommon):
         self.assertTrue(self.provider.stripe_checkout_secret_key)
         with freeze_time(datetime.now() + PAUSE + timedelta(seconds=1)):
             self.open_link(invoice)
+
+    def test_disconnecting_that_the_database_refuses(self):
+        """Catches payments that stay paused, and a connection half forgotten."""
+        invoice = self.create_invoice(100)
+        self.refuse_in_database('57014', 'UPDATE OF state ON payment_provider')
+        # Odoo's assertRaises would take back what was committed.
+        with mute_logger('odoo.sql_db'), suppress(QueryCanceled):
+            self.disconnect()
+        self.accept_in_database()
+        self.assertTrue(self.provider.stripe_checkout_secret_key)
+        self.open_link(invoice)
 
     def test_staying_connected_after_all(self):
         invoice, _session = self.start_debit()
