@@ -142,7 +142,7 @@ class PaymentTransaction(models.Model):
                 summary = self.env._("Bank debit to follow up in Stripe")
                 stripe_id, told = tx.stripe_checkout_payment_intent, tx
             tx.stripe_checkout_left_account = False
-            name = stripe_id or tx.reference
+            name = f'({stripe_id or tx.reference})'  # As the to-do writes it.
             (told.invoice_ids or told.partner_id).activity_ids.filtered(
                 lambda todo, summary=summary, name=name: (
                     todo.summary == summary and name in (todo.note or '')

@@ -128,9 +128,13 @@ class TestLeftAccount(StripeCheckoutCommon):
         self.assertEqual(refund.payment_id.amount, 40)
 
     def get_refund_todos(self, refund):
-        """Return the to-dos of refunds that were given up."""
+        """Return the to-dos of a refund that was given up."""
+        names = [f'({name})' for name in (refund.reference, refund.stripe_checkout_refund_id)]
         return refund.source_transaction_id.invoice_ids.activity_ids.filtered(
-            lambda todo: todo.summary == "Refund to follow up in Stripe"
+            lambda todo: (
+                todo.summary == "Refund to follow up in Stripe"
+                and any(name in todo.note for name in names)
+            )
         )
 
     def come_back(self):
@@ -163,7 +167,10 @@ class TestLeftAccount(StripeCheckoutCommon):
         self.stripe.account.refund_status = 'requires_action'
         refund = invoice.transaction_ids._create_child_transaction(40, is_refund=True)
         facts = refund._stripe_checkout_request_refund()
-        refund._set_pending()
+        other = invoice.transaction_ids._create_child_transaction(30, is_refund=True)
+        self.assertIn(refund.reference, other.reference, "Or none can be taken for the other")
+        other._stripe_checkout_request_refund()
+        (refund + other)._set_pending()
         account, key = self.stripe.account, self.stripe.account.secret_key
         self.addCleanup(setattr, account, 'secret_key', key)
         account.secret_key = 'sk_test_rotated'
@@ -176,4 +183,5 @@ class TestLeftAccount(StripeCheckoutCommon):
         self.stripe.settle_refund(facts.refund_id)
         self.process()
         self.assertFalse(self.get_refund_todos(refund))
+        self.assertTrue(self.get_refund_todos(other))
         self.assertEqual(refund.payment_id.amount, 40)
