@@ -1,1 +1,1 @@
-from . import billing, pay, pay_ended, portal, webhook
+from . import billing, overdue, pay, pay_ended, portal, webhook

@@ -3,7 +3,7 @@ from datetime import timedelta
 from lxml import html
 
 from odoo import fields
-from odoo.tests import tagged
+from odoo.tests import JsonRpcException, tagged
 
 from .. import const
 from .portal_common import PortalCommon
@@ -265,6 +265,10 @@ class TestBillingOverview(PortalCommon):
         self.assertEqual(self.count(['overdue_invoice_count']), 1)
         self.pay_otherwise(late)
         self.assertFalse(self.count(['overdue_invoice_count']))
+        with self.assertRaisesRegex(JsonRpcException, 'ValidationError'):
+            self.make_jsonrpc_request(
+                '/invoice/transaction/overdue', {'payment_reference': "Overdue"}
+            )
 
     # === UNDER WAY, CREDIT, PAID === #
 
