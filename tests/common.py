@@ -184,6 +184,17 @@ class StripeCheckoutCommon(AccountTestInvoicingCommon, HttpCase):
             for rate in rates
         ])
 
+    def prepare_taxed_lines(self, *lines):
+        """Return the lines of an invoice, each given by its price and its taxes."""
+        return [
+            Command.create({
+                'name': "Services",
+                'price_unit': price,
+                'tax_ids': [Command.set(taxes.ids)],
+            })
+            for price, taxes in lines
+        ]
+
     def create_tax_on_payment(self):
         """Create a sales tax of 10 % that is owed once its invoice is paid."""
         self.company.sudo().tax_exigibility = True

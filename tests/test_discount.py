@@ -3,7 +3,6 @@ from datetime import datetime, timedelta
 from freezegun import freeze_time
 
 from odoo import fields
-from odoo.fields import Command
 from odoo.tests import tagged
 from odoo.tools import format_date, mute_logger
 
@@ -26,14 +25,7 @@ class TestDiscount(StripeCheckoutCommon):
         lines = ((100, self.taxes[0]), (333.33, self.taxes[1]), (50, self.taxes))
         return self.create_invoice(
             invoice_payment_term_id=self.create_discount_term(computation).id,
-            invoice_line_ids=[
-                Command.create({
-                    'name': "Services",
-                    'price_unit': price,
-                    'tax_ids': [Command.set(taxes.ids)],
-                })
-                for price, taxes in lines
-            ],
+            invoice_line_ids=self.prepare_taxed_lines(*lines),
             **{'invoice_date': fields.Date.today(), **values},
         )
 

@@ -2,7 +2,6 @@ from collections import Counter
 from datetime import timedelta
 
 from odoo import fields
-from odoo.fields import Command
 from odoo.tests import tagged
 
 from .common import StripeCheckoutCommon
@@ -26,14 +25,7 @@ class TestDiscountRefunds(StripeCheckoutCommon):
         invoice = self.create_invoice(
             invoice_date=fields.Date.today(),
             invoice_payment_term_id=self.create_discount_term(computation).id,
-            invoice_line_ids=[
-                Command.create({
-                    'name': "Services",
-                    'price_unit': price,
-                    'tax_ids': [Command.set(taxes.ids)],
-                })
-                for price, taxes in ((100, self.taxes[0]), (333.33, self.taxes))
-            ],
+            invoice_line_ids=self.prepare_taxed_lines((100, self.taxes[0]), (333.33, self.taxes)),
             **values,
         )
         session = self.open_link(invoice)

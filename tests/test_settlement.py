@@ -25,14 +25,7 @@ class TestSettlement(StripeCheckoutCommon):
         return self.create_invoice(
             invoice_payment_term_id=self.term.id,
             invoice_date=fields.Date.today(),
-            invoice_line_ids=[
-                Command.create({
-                    'name': "Services",
-                    'price_unit': price,
-                    'tax_ids': [Command.set(tax.ids)],
-                })
-                for price, tax in zip((100, 200), self.taxes, strict=True)
-            ],
+            invoice_line_ids=self.prepare_taxed_lines(*zip((100, 200), self.taxes, strict=True)),
             **values,
         )
 
@@ -216,15 +209,7 @@ class TestSettlement(StripeCheckoutCommon):
     def test_taxes_on_payment(self):
         tax = self.create_tax_on_payment()
         waiting = tax.cash_basis_transition_account_id
-        invoice = self.create_invoice(
-            invoice_line_ids=[
-                Command.create({
-                    'name': "Services",
-                    'price_unit': 100,
-                    'tax_ids': [Command.set(tax.ids)],
-                })
-            ]
-        )
+        invoice = self.create_invoice(invoice_line_ids=self.prepare_taxed_lines((100, tax)))
         self.settle(invoice, self.open_link(invoice))
         self.assertEqual(invoice.payment_state, 'paid')
         entry = self.env['account.move'].search([
