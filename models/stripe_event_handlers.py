@@ -90,8 +90,9 @@ class StripeEvent(models.Model):
         """
         try:
             facts = self._read_session_facts()
-        except Exception:
-            return False  # Its handler says what is wrong with it, and holds up no other.
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+            # No session as Stripe makes them. Its handler says so, and holds up no other.
+            return False
         return bool(
             facts
             and self.source == 'webhook'
