@@ -4,7 +4,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from odoo import fields, models
-from odoo.exceptions import ConcurrencyError
+from odoo.exceptions import ConcurrencyError, UserError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
 # Where a worker dies over it, payments are taken again by themselves. Longer than Odoo lets a
@@ -39,10 +39,20 @@ class PaymentProvider(models.Model):
         that they cannot, and what those before them have begun is seen here. Where what is done
         here fails, payments are taken again; but where somebody else was faster, Odoo runs the
         request again, and the pause goes on.
+
+        :raise UserError: If it took longer than the pause: a page opened since is not seen here.
         """
-        self._stripe_checkout_pause(fields.Datetime.now() + PAUSE)
+        until = fields.Datetime.now() + PAUSE
+        self._stripe_checkout_pause(until)
         try:
             yield
+            if fields.Datetime.now() >= until:
+                raise UserError(
+                    self.env._(
+                        "Closing the open payment pages took too long, and clients can pay again. "
+                        "Stripe stays connected as it was; try it once more."
+                    )
+                )
             self.stripe_checkout_paused_until = False
             self.env.flush_all()  # What the database refuses is refused here.
         except (*PG_CONCURRENCY_EXCEPTIONS_TO_RETRY, ConcurrencyError):

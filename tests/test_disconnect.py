@@ -1,5 +1,6 @@
 from contextlib import suppress
 from datetime import datetime, timedelta
+from unittest.mock import patch
 
 from freezegun import freeze_time
 from psycopg2.errors import QueryCanceled
@@ -12,6 +13,7 @@ from ..hooks import uninstall_hook
 from ..models.payment_provider_pause import PAUSE
 from .common import StripeCheckoutCommon
 
+PAUSING = 'odoo.addons.payment_stripe_checkout.models.payment_provider_pause'
 CONTROLLER = 'odoo.addons.payment_stripe_checkout.controllers.webhook'
 
 
@@ -179,6 +181,16 @@ class TestDisconnect(StripeCheckoutCommon):
         self.assertTrue(self.provider.stripe_checkout_secret_key)
         with freeze_time(datetime.now() + PAUSE + timedelta(seconds=1)):
             self.open_link(invoice)
+
+    def test_disconnecting_that_takes_longer_than_the_pause(self):
+        """Catches a page that is opened once the pause is over, and paid unnoticed."""
+        self.create_invoice(100)
+        is_over = patch(f'{PAUSING}.PAUSE', timedelta(seconds=-1))
+        with is_over, self.assertRaisesRegex(UserError, "took too long"):
+            self.disconnect()
+        self.assertTrue(self.provider.stripe_checkout_secret_key)
+        self.disconnect()
+        self.assert_disconnected()
 
     def test_disconnecting_that_the_database_refuses(self):
         """Catches payments that stay paused, and a connection half forgotten."""
