@@ -51,6 +51,9 @@ class AccountMove(models.Model):
         :return: The state of each invoice, see `_stripe_checkout_get_state`.
         :rtype: dict[account.move, str]
         """
+        # All transactions in one go: one by one, it depends on their order what is read with which.
+        transactions_sudo = self.sudo().transaction_ids
+        (transactions_sudo | transactions_sudo.child_transaction_ids).mapped('state')
         states = {invoice: invoice._stripe_checkout_get_own_state() for invoice in self}
         payable = self.filtered(lambda invoice: states[invoice] == 'payable')
         for invoice in payable - payable._stripe_checkout_filter_offered():

@@ -314,3 +314,15 @@ class TestPortalList(PortalCommon):
         for path in paths:
             count(path)
             self.assertLessEqual(count(path), few[path], path)
+
+    def test_transactions_are_read_in_one_go(self):
+        for _set in range(2):
+            self.create_of_every_kind()
+        self.open_page('/my/invoices')  # Gives the invoices their tokens.
+        self.env.flush_all()
+        self.env.invalidate_all()
+        with self.assertLogs('odoo.sql_db', 'DEBUG') as log:
+            self.open_page('/my/invoices')
+        # Were they read one after the other, the number of queries would depend on their ids.
+        reads = [line for line in log.output if '"payment_transaction"."state_message"' in line]
+        self.assertEqual(len(reads), 1, reads)
