@@ -208,8 +208,11 @@ class Site:
         with databases.cursor(self.runtime, self.database) as cr:
             cr.execute("BEGIN")
             cr.execute(query, params)
-            assert cr.rowcount, "There is nothing to hold."
-            yield
+            try:
+                assert cr.rowcount, "There is nothing to hold."
+                yield
+            finally:  # Who merely closes a connection does not know when its locks are gone.
+                cr.execute("ROLLBACK")
 
     def count_waiting(self):
         """Return how many of the servers' statements wait for a lock."""

@@ -1,6 +1,8 @@
 import time
 
-PATIENCE = 45  # seconds; far more than anything takes, and no more than a broken run may hang
+# Seconds; no more than a broken run may hang. A job that finds what it needs held comes again after
+# a pause, which Odoo's schedulers notice when they look by themselves: once a minute.
+PATIENCE = 100
 
 
 def wait_until(check, what, timeout=PATIENCE):
