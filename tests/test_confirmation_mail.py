@@ -148,6 +148,20 @@ class TestConfirmationMail(StripeCheckoutCommon):
         self.assertIn("Received $ 100.00", text)
         self.assertIn("Kept as your credit $ 60.00 Ask us to use it", text)
 
+    def test_nothing_is_left_of_an_invoice_that_was_cancelled_meanwhile(self):
+        invoice = self.create_invoice(100)
+        session = self.open_link(invoice)
+        self.stripe.pay(session['id'])
+        invoice.button_draft()
+        invoice.button_cancel()
+        self.deliver()
+        self.run_queue()
+        self.send_mails()
+        [letter] = self.read_mails()
+        text = letter.text.replace('\N{NO-BREAK SPACE}', ' ')
+        self.assertIn("Kept as your credit $ 100.00", text)
+        self.assertNotIn("Left to pay", text)
+
     def test_switched_off(self):
         self.provider.with_user(self.billing_admin).stripe_checkout_send_confirmations = False
         invoice = self.create_invoice(100)

@@ -55,6 +55,17 @@ class TestDonePage(PortalCommon):
         self.assertEqual(self.read_id(page, 'o_stripe_checkout_kept'), "$ 100.00")
         self.assertIn("Ask us to use it", page.text_content())
 
+    def test_nothing_is_left_of_an_invoice_that_was_cancelled_meanwhile(self):
+        invoice = self.create_invoice(100)
+        path = self.pay(invoice)
+        invoice.button_draft()
+        invoice.button_cancel()
+        _response, page = self.open_done(path, 'done')
+        self.assertEqual(self.read_id(page, 'o_stripe_checkout_kept'), "$ 100.00")
+        text = ' '.join(page.text_content().split())
+        self.assertIn("This invoice was cancelled. There is nothing to pay.", text)
+        self.assertNotIn("Left to pay", text)
+
     def test_method_where_the_webhook_was_faster(self):
         path = self.pay(self.create_invoice(100))
         self.deliver()
