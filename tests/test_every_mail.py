@@ -125,6 +125,26 @@ class TestEveryMail(StripeCheckoutCommon):
         self.mail_unpaid()
         self.assert_german("wurde nicht abgeschlossen")
 
+    def test_address_without_a_name_is_greeted_by_that_of_its_company(self):
+        """Catches "Hello ," where the invoice is made out to an address for invoices alone."""
+        self.client.is_company = True
+        self.client = self.env['res.partner'].create({
+            'parent_id': self.client.id,
+            'type': 'invoice',
+            'email': 'accounts@example.com',
+            'lang': 'de_DE',
+        })
+        for send in (
+            self.mail_new_link,
+            self.mail_reminder,
+            self.mail_debit_failed,
+            self.mail_unpaid,
+            self.mail_confirmation,
+        ):
+            with self.subTest(send.__name__):
+                send()
+                self.assertIn("Guten Tag Müller & Söhne,", self.read_mails()[-1].text)
+
     # === AS STAFF WROTE IT === #
 
     def test_staff_change_what_it_says(self):
