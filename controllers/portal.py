@@ -82,7 +82,7 @@ class PortalAccountStripeCheckout(PortalAccount):
         return {
             **values,
             'pay_online': pay_online,
-            'pay_under_way': state == 'processing',
+            'pay_not_awaited': state in ('processing', 'draft', 'cancelled'),
             'pay_other_ways': invoice._has_to_be_paid()
             and bool(invoice._stripe_checkout_filter_other_ways()),
             'pay_due': invoice._stripe_checkout_get_due(),

@@ -154,11 +154,17 @@ class TestPortalInvoice(PortalCommon):
     def test_draft_and_cancelled(self):
         invoice = self.create_invoice(100)
         url = invoice.get_portal_url()
-        invoice.button_draft()
         reason = "//p[@name='o_stripe_checkout_reason']"
-        self.assertIn("not final", self.read_texts(self.open_page(url).xpath(reason))[0])
+        days_left = "//span[contains(@class, 'o_portal_sidebar_timeago')]"
+        self.assertTrue(self.open_page(url).xpath(days_left))
+        invoice.button_draft()
+        page = self.open_page(url)
+        self.assertIn("not final", self.read_texts(page.xpath(reason))[0])
+        self.assertFalse(page.xpath(days_left), "It is not to be paid yet")
         invoice.button_cancel()
-        self.assertIn("cancelled", self.read_texts(self.open_page(url).xpath(reason))[0])
+        page = self.open_page(url)
+        self.assertIn("cancelled", self.read_texts(page.xpath(reason))[0])
+        self.assertFalse(page.xpath(days_left), "It is never to be paid")
 
     def test_too_small_or_not_connected(self):
         self.assertIn("cannot be paid online", self.read_reason(self.create_invoice(0.2)))
