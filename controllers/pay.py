@@ -309,7 +309,9 @@ class PayController(http.Controller):
         :rtype: bool
         """
         came_from = request.session.get(CAME_FROM, [])
-        return link._is_seen_by(request.env.user) or set(link.move_ids.ids) <= set(came_from)
+        return link._is_seen_by(request.env.user) or (
+            bool(link.move_ids) and set(link.move_ids.ids) <= set(came_from)
+        )
 
     @staticmethod
     def _protect(response):

@@ -376,6 +376,16 @@ class TestLinkPages(StripeCheckoutCommon):
         invoice.button_cancel()
         self.visit(path, 'cancelled')
 
+    def test_link_of_a_deleted_invoice_leads_a_stranger_nowhere(self):
+        invoice = self.create_invoice(100)
+        path = self.get_path(invoice)
+        invoice.button_draft()
+        invoice.unlink()
+        page = self.visit(path, 'unavailable')
+        self.assertEqual(page.xpath("//*[@name='o_stripe_checkout_names']"), [])
+        self.assertEqual(page.xpath("//*[@name='o_stripe_checkout_back']"), [])
+        self.assertTrue(page.xpath("//*[@name='o_stripe_checkout_contact']"))
+
     def test_no_language_is_offered_that_cannot_be_chosen(self):
         self.env['res.lang']._activate_lang('fr_FR')
         invoice = self.create_invoice(100)
