@@ -272,7 +272,8 @@ class PayController(http.Controller):
     def _use_language_of(self, link):
         """Speak the language of the client who was sent the link."""
         lang = link.move_ids[:1].partner_id.lang
-        if lang:
+        # An archived client keeps a language that was switched off.
+        if lang and request.env['res.lang']._get_data(code=lang):
             request.update_context(lang=lang)
 
     def _render_unknown(self):

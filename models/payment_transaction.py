@@ -83,6 +83,15 @@ class PaymentTransaction(models.Model):
                 tx.is_live = is_live
         return transactions
 
+    @api.model
+    def _get_specific_create_values(self, provider_code, values):
+        """Override of `payment`, which refuses an archived client's language once it is off."""
+        res = super()._get_specific_create_values(provider_code, values)
+        lang = values.get('partner_lang')
+        if provider_code != PROVIDER_CODE or self.env['res.lang']._get_data(code=lang):
+            return res
+        return {**res, 'partner_lang': False}
+
     # === PAYMENT FLOW === #
 
     def _get_specific_rendering_values(self, processing_values):

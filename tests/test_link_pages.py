@@ -417,6 +417,18 @@ class TestLinkPages(StripeCheckoutCommon):
 
     # === LANGUAGE === #
 
+    def test_archived_client_whose_language_was_switched_off(self):
+        self.env['res.lang']._activate_lang('fr_FR')
+        self.client.lang = 'fr_FR'
+        invoice = self.create_invoice(100)
+        path = self.get_path(invoice)
+        self.client.active = False
+        self.env['res.lang'].search([('code', '=', 'fr_FR')]).active = False
+        session = self.open_link(invoice)
+        self.visit(f'{path}/cancelled', 'cancelled_at_stripe')
+        self.stripe.pay(session['id'])
+        self.visit(f"{path}/done?session_id={session['id']}", 'done')
+
     def test_checkout_speaks_the_clients_language(self):
         ours = ('en_US', 'fr_FR', 'de_DE', 'es_ES', 'it_IT', 'nl_NL', 'pl_PL')
         locales = {lang: lang[:2] for lang in ours} | {'pt_PT': 'pt', 'pt_BR': 'pt-BR'}
