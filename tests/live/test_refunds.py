@@ -32,12 +32,13 @@ def test_both_at_once(site):
     payment = pay(site)
     with ThreadPoolExecutor() as pool:
         with site.hold_rows(
-            "SELECT id FROM payment_transaction WHERE id = %s FOR UPDATE",
+            # Others may refer to it: the press waits once Stripe has answered, not before it asks.
+            "SELECT id FROM payment_transaction WHERE id = %s FOR NO KEY UPDATE",
             payment['transaction_id'],
         ):
             pressed = pool.submit(refund, site, payment, 30)
             # Staff's request and a worker of the queue.
-            wait_until(lambda: site.count_waiting() == 2, lambda: f'{site.count_waiting()} waiting')
+            wait_until(lambda: site.count_waiting() >= 2, lambda: f'{site.count_waiting()} waiting')
         pressed.result()
     wait_queue_empty(site)
     assert_refunded_once(site, payment)
