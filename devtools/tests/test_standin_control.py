@@ -235,7 +235,7 @@ def test_command_line():
         url = line.removeprefix("Stripe stand-in on ")
         assert json.loads(http(url + "/_control/account")[2])["id"].startswith("acct_")
         process.send_signal(signal.SIGTERM)
-        assert process.wait(5) == 0
+        assert process.wait(60) == 0
     finally:
         process.kill()
         process.wait()

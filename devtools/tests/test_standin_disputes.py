@@ -146,9 +146,9 @@ def test_accepting_is_losing(standin, client, session):
 def test_unanswered_is_lost_in_time(standin, client, session):
     dispute = standin.dispute(session.id)
     due_by = dispute["evidence_details"]["due_by"]
-    standin.advance(due_by - standin.clock.now() - 5)
+    standin.advance(due_by - standin.clock.now() - 60)
     assert client.v1.disputes.retrieve(dispute["id"]).status == "needs_response"
-    standin.advance(10)
+    standin.advance(120)
     assert client.v1.disputes.retrieve(dispute["id"]).status == "lost"
 
 
@@ -199,9 +199,9 @@ def test_a_chargeback_has_its_own_time_to_answer(standin, client, session):
     inquiry = standin.dispute(session.id, inquiry=True)["id"]
     standin.advance(6 * DAY)
     due_by = standin.escalate_dispute(inquiry)["evidence_details"]["due_by"]
-    standin.advance(due_by - standin.clock.now() - 5)
+    standin.advance(due_by - standin.clock.now() - 60)
     assert client.v1.disputes.retrieve(inquiry).status == "needs_response"
-    standin.advance(10)
+    standin.advance(120)
     assert client.v1.disputes.retrieve(inquiry).status == "lost"
 
 

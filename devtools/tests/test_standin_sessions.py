@@ -73,14 +73,15 @@ def test_sessions_of_another_account_are_not_there(standin, client):
 
 @pytest.mark.parametrize("life", [30 * 60, HOUR, 24 * HOUR - 60])
 def test_expires_at_in_range(standin, client, life):
-    expires_at = standin.clock.now() + life + 1
+    # More than a slow machine needs to ask; the exact limits are tested on a clock that stands.
+    expires_at = standin.clock.now() + life + 30
     assert new_session(client, expires_at=expires_at).expires_at == expires_at
 
 
 @pytest.mark.parametrize("life", [-HOUR, 0, 30 * 60 - 5, 24 * HOUR, 24 * HOUR + 120, 48 * HOUR])
 def test_expires_at_out_of_range(standin, client, life):
-    # The end of the second in which the clock stands is all that a client could gain.
-    expires_at = standin.clock.now() + life + (1 if life == 24 * HOUR else 0)
+    # What is too late as yet must still be so when a slow machine has asked.
+    expires_at = standin.clock.now() + life + (30 if life == 24 * HOUR else 0)
     error = refused(client.v1.checkout.sessions.create, session_params(expires_at=expires_at))
     assert error.param == "expires_at"
 
@@ -104,7 +105,7 @@ def test_exactly_24_hours_is_refused(standin, client):
 def test_expires_at_goes_by_the_stand_ins_clock(standin, client):
     standin.advance(10 * 24 * HOUR)
     session = new_session(client, expires_at=standin.clock.now() + HOUR)
-    assert session.created >= standin.clock.now() - 5
+    assert session.created >= standin.clock.now() - 60
 
 
 @pytest.mark.parametrize(
