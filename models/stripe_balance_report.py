@@ -8,7 +8,7 @@ class StripeBalanceReport(models.Model):
     _name = 'stripe.balance.report'
     _description = "Stripe Balance against the Books"
     _auto = False
-    _order = 'day DESC, currency_id'
+    _order = 'day DESC, currency_id, id'
     _rec_name = 'day'
 
     day = fields.Date(help="The day on which it is booked.", readonly=True)

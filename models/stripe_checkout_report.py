@@ -8,7 +8,7 @@ class StripeCheckoutReport(models.Model):
     _name = 'stripe.checkout.report'
     _description = "Online Payments Analysis"
     _auto = False
-    _order = 'date DESC'
+    _order = 'date DESC, id DESC'
     _depends = {
         'account.move': ['invoice_date', 'reversed_entry_id', 'state'],
         'account.payment': [
