@@ -1,3 +1,5 @@
+from lxml import etree
+
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
 
@@ -101,6 +103,26 @@ class TestAccess(StripeCheckoutCommon):
         )
         with self.assertRaises(AccessError):
             self.provider.with_user(stranger).action_stripe_checkout_retry_webhook()
+
+    def test_invoice_form_of_who_does_not_bill(self):
+        """Salespeople and buyers open invoices, too: a view with a field that is not theirs
+        cannot be shown at all.
+        """
+        buyers = self.env['res.groups'].create({'name': "Buyers"})
+        self.env['ir.model.access'].create({
+            'name': "Buyers read invoices",
+            'model_id': self.env['ir.model']._get_id('account.move'),
+            'group_id': buyers.id,
+            'perm_read': True,
+        })
+        buyer = self.new_user('base.group_user')
+        buyer.group_ids += buyers
+        invoice = self.create_invoice(100).with_user(buyer)
+        views = invoice.get_views([(self.env.ref('account.view_move_form').id, 'form')])
+        arch = etree.fromstring(views['views']['form']['arch'])
+        # Odoo adds what conditions ask for to the view, whoever looks at it.
+        used = {name for name in arch.xpath('//field/@name') if name.startswith('stripe_checkout_')}
+        self.assertLessEqual(used, set(views['models']['account.move']['fields']))
 
     def test_link_is_for_staff(self):
         invoice = self.create_invoice(100)
