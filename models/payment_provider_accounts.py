@@ -40,6 +40,7 @@ class PaymentProvider(models.Model):
         help="One line a day is booked when the day is over.",
         default='payment',
         required=True,
+        copy=False,
         tracking=True,
     )
 

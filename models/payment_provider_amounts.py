@@ -13,6 +13,7 @@ class PaymentProvider(models.Model):
         help="On the page of an invoice, let the client choose an amount between the smallest part "
         "and the balance. Where the payment terms have installments, the next one can be chosen in "
         "any case.",
+        copy=False,
         tracking=True,
     )
     stripe_checkout_minimum_amount = fields.Monetary(
@@ -21,6 +22,7 @@ class PaymentProvider(models.Model):
         "invoice with less than that left can be paid in full only.",
         currency_field='main_currency_id',
         default=10.0,
+        copy=False,
         tracking=True,
     )
 

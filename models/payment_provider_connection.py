@@ -91,6 +91,7 @@ class PaymentProvider(models.Model):
 
         A key that only renews the connection does not undo that new payments were stopped.
         """
+        time_zone = self._stripe_checkout_prepare_time_zone()
         journal = self._stripe_checkout_ensure_journal(mode, account.get('default_currency'))
         switched_on = {
             'state': STATES[mode],
@@ -100,6 +101,7 @@ class PaymentProvider(models.Model):
         self.write({
             # The journal goes with the state: Odoo picks a bank journal when the state changes.
             **({} if is_renewed else switched_on),
+            **time_zone,
             'stripe_checkout_mode': mode,
             'journal_id': journal.id,
             'stripe_checkout_secret_key': secret_key,
@@ -119,6 +121,21 @@ class PaymentProvider(models.Model):
         self._stripe_checkout_ensure_accounts()
         self._stripe_checkout_follow_left_again()
         self._stripe_checkout_wake_feed()
+
+    def _stripe_checkout_prepare_time_zone(self):
+        """Prepare the time zone in which a provider begins to book: that of who connects.
+
+        It was made when the addon was installed, or its company, in nobody's time zone.
+
+        :return: The value; empty where something may be booked already, or another one was chosen.
+        :rtype: dict
+        """
+        is_first = not self.env['account.journal'].search_count(
+            [('stripe_checkout_provider_id', '=', self.id)], limit=1
+        )
+        if is_first and self.stripe_checkout_tz == 'UTC' and self.env.user.tz:
+            return {'stripe_checkout_tz': self.env.user.tz}
+        return {}
 
     def _stripe_checkout_retry_events(self):
         """Have the queue try again at once what failed, mostly for want of a key that works."""

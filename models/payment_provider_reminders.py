@@ -17,18 +17,21 @@ class PaymentProvider(models.Model):
         string="Payment Reminders",
         help="Remind clients of unpaid invoices by e-mail, each time with a fresh payment link. "
         "Never of invoices that are paid, disputed, or whose payment is on its way.",
+        copy=False,
         tracking=True,
     )
     stripe_checkout_reminder_before = fields.Char(
         string="Days Before the Due Date",
         help="Numbers of days, separated by commas. 0 is the due date itself.",
         default="3",
+        copy=False,
         tracking=True,
     )
     stripe_checkout_reminder_after = fields.Char(
         string="Days After the Due Date",
         help="Numbers of days, separated by commas.",
         default="1, 7, 14",
+        copy=False,
         tracking=True,
     )
 

@@ -50,10 +50,11 @@ class PaymentProvider(models.Model):
         ],
         default='72',
         required=True,
+        copy=False,
         tracking=True,
     )
     stripe_checkout_link_custom_hours = fields.Integer(
-        string="Custom Hours", default=72, tracking=True
+        string="Custom Hours", default=72, copy=False, tracking=True
     )
     stripe_checkout_links_in_emails = fields.Boolean(
         string="Payment Links in Invoice E-mails",
@@ -61,12 +62,14 @@ class PaymentProvider(models.Model):
         "Whether the invoice's PDF carries the link is Odoo's own setting: "
         "Add QR-code link on PDF.",
         default=True,
+        copy=False,
         tracking=True,
     )
     stripe_checkout_send_confirmations = fields.Boolean(
         string="Payment Confirmations",
         help="Thank the client by e-mail, with a receipt, once a payment is booked.",
         default=True,
+        copy=False,
         tracking=True,
     )
     stripe_checkout_tz = fields.Selection(
@@ -75,6 +78,7 @@ class PaymentProvider(models.Model):
         selection='_stripe_checkout_list_time_zones',
         default=lambda self: self.env.user.tz or 'UTC',
         required=True,
+        copy=False,
         tracking=True,
     )
     stripe_checkout_user_id = fields.Many2one(
@@ -88,6 +92,7 @@ class PaymentProvider(models.Model):
         string="Keep Events (Days)",
         help="Processed and ignored events are removed from the log after this many days.",
         default=90,
+        copy=False,
         tracking=True,
     )
     stripe_checkout_edition = fields.Selection(

@@ -4,9 +4,11 @@ from datetime import datetime, timedelta
 from freezegun import freeze_time
 
 from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.fields import Command
 from odoo.tests import Form, JsonRpcException, new_test_user, tagged
 
 from .. import const
+from ..models.payment_provider_settings import SETTINGS_FIELDS
 from .common import StripeCheckoutCommon
 
 
@@ -380,3 +382,34 @@ class TestConnect(StripeCheckoutCommon):
             self.assertFalse(provider.stripe_checkout_webhook_secret)
             self.assertFalse(provider.stripe_checkout_account_id)
             self.assertEqual(provider.state, 'disabled')
+
+    def test_copy_and_new_companies_begin_with_settings_of_their_own(self):
+        """Odoo copies providers into new companies: reminders would go to clients of another."""
+        self.provider.stripe_checkout_reminders = True
+        company = self.env['res.company'].sudo().create({'name': "New"})
+        for provider in self.get_provider(company) + self.provider.copy():
+            self.assertFalse(provider.stripe_checkout_reminders)
+        taken_along = [name for name in SETTINGS_FIELDS if self.provider._fields[name].copy]
+        self.assertEqual(taken_along, [])
+
+    def test_first_connection_books_in_the_time_zone_of_who_connects(self):
+        """The provider was made by installing the addon, which knows nobody's time zone."""
+        company = self.env['res.company'].sudo().create({'name': "New"})
+        provider = self.get_provider(company)
+        self.assertEqual(provider.stripe_checkout_tz, 'UTC')
+        admin = new_test_user(
+            self.env,
+            login='new_admin',
+            groups='account.group_account_manager',
+            company_id=company.id,
+            company_ids=[Command.set(company.ids)],
+            tz='America/New_York',
+        )
+        account = self.stripe.add_account()
+        keys = (account.secret_key, account.publishable_key, admin, company)
+        self.connect(*keys)
+        self.assertEqual(provider.stripe_checkout_tz, 'America/New_York')
+        # From then on it is a setting like any other.
+        provider.stripe_checkout_tz = 'UTC'
+        self.connect(*keys)
+        self.assertEqual(provider.stripe_checkout_tz, 'UTC')
