@@ -31,6 +31,8 @@ SETTINGS_FIELDS = frozenset({
 
 MINIMUM_RETENTION = 31  # days
 
+SETTINGS_VIEW = 'payment_stripe_checkout.payment_provider_view_form_stripe_checkout'
+
 
 class PaymentProvider(models.Model):
     # The chatter is the audit trail: who changed which setting or key, and when.
@@ -161,6 +163,34 @@ class PaymentProvider(models.Model):
         """
         time_zone = pytz.timezone(self.stripe_checkout_tz or 'UTC')
         return pytz.utc.localize(moment).astimezone(time_zone).date()
+
+    @api.model
+    def get_view(self, view_id=None, view_type='form', **options):
+        """Override of `base` to show billing admins this form of a provider and no other.
+
+        Into the framework's other modules put what administrators alone may read: the browser can
+        show nobody else a view with such a field.
+
+        :param int view_id: See `base`, as for the others.
+        :rtype: dict
+        """
+        if view_type == 'form' and not self.env.user.has_group('base.group_system'):
+            view_id = self.env.ref(SETTINGS_VIEW).id
+        return super().get_view(view_id, view_type, **options)
+
+    @api.readonly
+    def get_formview_id(self, access_uid=None):
+        """Override of `base` to lead the billing admin who opens a connection, by the link of a
+        to-do say, to where the buttons are that it asks to press.
+
+        :param int access_uid: See `base`.
+        :return: The id of the view; False for the model's own.
+        :rtype: int|False
+        """
+        is_manager = self.env.user.has_group('account.group_account_manager')
+        if not is_manager or set(self.mapped('code')) != {PROVIDER_CODE}:
+            return super().get_formview_id(access_uid=access_uid)
+        return self.env.ref(SETTINGS_VIEW).id
 
     def _compute_stripe_checkout_edition(self):
         self.stripe_checkout_edition = self._stripe_checkout_get_edition()

@@ -2,6 +2,7 @@ from datetime import datetime, timedelta
 from unittest.mock import patch
 
 from freezegun import freeze_time
+from lxml import etree
 
 from odoo.exceptions import AccessError, UserError
 from odoo.service import model as retrying_module
@@ -11,6 +12,7 @@ from odoo.tools import SQL, mute_logger
 from .. import const
 from ..models import payment_provider_health_check
 from ..models.payment_provider_key_doctor import PERMISSION_PROBES
+from ..models.payment_provider_settings import SETTINGS_VIEW
 from .health_common import CONTROLLER, PROBE, HealthCommon
 
 
@@ -373,6 +375,41 @@ class TestHealth(HealthCommon):
         self.check()
         self.assert_health('warning', 'deleted')  # For the billing admin, who has connected.
         self.assert_can_mend(self.billing_admin)
+
+    def test_todo_leads_to_where_it_can_be_mended(self):
+        """Odoo's own form of a provider has neither the message nor the buttons."""
+        ours = self.env.ref(SETTINGS_VIEW)
+        self.client_api.v1.webhook_endpoints.delete(self.endpoint_id)
+        self.check()
+        # The link in the mail that tells of the to-do.
+        self.authenticate('billing_admin', 'billing_admin')
+        response = self.url_open(
+            f'/mail/view?model=payment.provider&res_id={self.provider.id}', allow_redirects=False
+        )
+        self.assertIn(f'view_id={ours.id}', response.headers['Location'])
+        # The list of to-dos leads to the form of the model.
+        views = self.managed.get_views([(False, 'list'), (False, 'form')])['views']
+        self.assertEqual(views['form']['id'], ours.id)
+
+    def test_form_of_administrators_leads_to_where_it_can_be_mended(self):
+        """They have Odoo's own, for all that is the framework's."""
+        ours = self.env.ref(SETTINGS_VIEW)
+        administrator = self.create_user(
+            'administrator', 'base.group_system,account.group_account_manager'
+        )
+        provider = self.provider.with_user(administrator)
+        form = provider.get_views([(False, 'form')])['views']['form']
+        self.assertEqual(form['id'], self.env.ref('payment.payment_provider_form').id)
+        arch = etree.fromstring(form['arch'])
+        [button] = arch.xpath("//button[@string='Manage the connection']")
+        action = getattr(provider, button.get('name'))()
+        self.assertEqual(action['res_id'], provider.id)
+        self.assertEqual(action['views'], [(ours.id, 'form')])
+        other = provider.sudo().create({'name': "Other"})
+        self.assertFalse(other.get_formview_id())
+        # Who administers no billing cannot read all that ours shows.
+        stranger = self.create_user('stranger', 'base.group_system')
+        self.assertFalse(self.provider.with_user(stranger).get_formview_id())
 
     def test_endpoint_of_another_version(self):
         self.stripe._endpoint(self.endpoint_id)[1]['api_version'] = '2020-08-27'
