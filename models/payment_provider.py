@@ -6,6 +6,8 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError
 from odoo.tools import config, html2plaintext
 
+from odoo.addons.payment import utils as payment_utils
+
 from ..const import PROVIDER_CODE
 
 _logger = logging.getLogger(__name__)
@@ -106,14 +108,21 @@ class PaymentProvider(models.Model):
         return {PROVIDER_CODE}
 
     @api.model
-    def _get_compatible_providers(self, *args, **kwargs):
-        """Override of `payment` to leave out a provider that takes no payments now."""
-        providers = super()._get_compatible_providers(*args, **kwargs)
-        return providers.filtered(
+    def _get_compatible_providers(self, *args, report=None, **kwargs):
+        """Override of `payment` to leave out a provider that takes no payments now.
+
+        :param dict report: What administrators are shown on the form: who is left out, and why.
+        """
+        providers = super()._get_compatible_providers(*args, report=report, **kwargs)
+        left_out = providers.filtered(
             lambda provider: (
-                provider.code != PROVIDER_CODE or provider._stripe_checkout_takes_payments()
+                provider.code == PROVIDER_CODE and not provider._stripe_checkout_takes_payments()
             )
         )
+        payment_utils.add_to_report(
+            report, left_out, available=False, reason=self.env._("takes no payments now")
+        )
+        return providers - left_out
 
     def _compute_journal_id(self):
         """Override of `account_payment`, which would book on the first bank journal it finds.

@@ -216,6 +216,20 @@ class TestPaymentForm(StripeCheckoutCommon):
             self.fail("The form was not refused")
         self.assertEqual(self.get_sessions(), [])
 
+    def test_administrators_are_told_that_it_is_left_out(self):
+        """Odoo's form lists for them which providers it offers, and why not the others."""
+        providers = self.env['payment.provider'].sudo()
+        for is_leaving in (False, True):
+            self.provider.stripe_checkout_disconnecting = is_leaving
+            report = {}
+            offered = providers._get_compatible_providers(
+                self.company.id, self.client.id, 55.0, report=report
+            )
+            self.assertEqual(self.provider in offered, not is_leaving)
+            told = report['providers'][self.provider]
+            self.assertEqual(told['available'], not is_leaving)
+            self.assertEqual(bool(told['reason']), is_leaving)
+
     def process(self, session):
         """Let the webhook and the queue do their work; return the transaction of a session."""
         self.deliver()
