@@ -7,7 +7,7 @@
     'author': "payment_stripe_checkout contributors",
     'license': 'LGPL-3',
     'depends': ['account_payment'],
-    'external_dependencies': {'python': ['stripe']},
+    'external_dependencies': {'python': ['stripe>=16.1']},
     'data': [
         'security/ir.model.access.csv',
         'security/ir_rules.xml',

@@ -29,6 +29,7 @@ from . import (
     test_invoice_mail,
     test_key_doctor,
     test_left_account,
+    test_library,
     test_link_pages,
     test_link_parts,
     test_link_times,
