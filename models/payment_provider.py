@@ -64,13 +64,13 @@ class PaymentProvider(models.Model):
     stripe_checkout_account_id = fields.Char(string="Stripe Account", readonly=True, copy=False)
     stripe_checkout_account_name = fields.Char(string="Account Name", readonly=True, copy=False)
     stripe_checkout_key_hint = fields.Char(
-        string="Secret Key",
+        string="Stripe Checkout Secret Key",
         help="The prefix and the last four characters of the secret key.",
         readonly=True,
         copy=False,
     )
     stripe_checkout_publishable_key_hint = fields.Char(
-        string="Publishable Key",
+        string="Stripe Checkout Publishable Key",
         help="The prefix and the last four characters of the publishable key.",
         readonly=True,
         copy=False,

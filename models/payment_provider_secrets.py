@@ -27,9 +27,9 @@ class PaymentProvider(models.Model):
 
     stripe_checkout_secret_key = _secret("Stripe Secret Key")
     stripe_checkout_publishable_key = _secret("Stripe Publishable Key")
-    stripe_checkout_webhook_secret = _secret("Webhook Signing Secret")
+    stripe_checkout_webhook_secret = _secret("Stripe Checkout Signing Secret")
     stripe_checkout_previous_webhook_secret = _secret(
-        "Former Webhook Signing Secret",
+        "Former Stripe Checkout Signing Secret",
         help="Accepted beside the current one, so that events signed before a change still count.",
     )
 

@@ -26,7 +26,9 @@ class StripeBalanceTransaction(models.Model):
         'payment.provider', required=True, readonly=True, ondelete='restrict'
     )
     company_id = fields.Many2one(related='provider_id.company_id', store=True, index=True)
-    company_currency_id = fields.Many2one(related='company_id.currency_id')
+    company_currency_id = fields.Many2one(
+        related='company_id.currency_id', string="Company Currency"
+    )
     account_ref = fields.Char(
         string="Stripe Account",
         help="The mode and the account on whose balance the money moved.",
