@@ -40,13 +40,15 @@ class StripeBalanceTransaction(models.Model):
         """Find which PaymentIntents of the movements are ours.
 
         Refunds and disputes bear nothing of ours. Before their payment is settled, its charge on
-        the balance tells alone, which bears our metadata.
+        the balance tells alone, which bears our metadata. What another company is paid through the
+        same account is in its books.
 
         :rtype: set[str]
         """
         intents = [intent for intent in self.mapped('payment_intent') if intent]
         transactions = self.env['payment.transaction'].search([
-            ('stripe_checkout_payment_intent', 'in', intents)
+            ('provider_id', 'in', self.provider_id.ids),
+            ('stripe_checkout_payment_intent', 'in', intents),
         ])
         captures = self.search([
             ('provider_id', 'in', self.provider_id.ids),

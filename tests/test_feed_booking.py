@@ -222,6 +222,25 @@ class TestFeedBooking(BalanceCommon):
         self.assertEqual(set(rows.mapped('state')), {'booked'})
         self.assertFalse(rows.activity_ids)
 
+    def test_what_another_company_is_paid_through_the_same_account(self):
+        """Catches movements that wait for ever for a payment in the books of another company."""
+        ours = self.provider
+        company = self.setup_other_company(name="Another company")['company']
+        self.billing_admin.company_ids += company
+        theirs = self.connect(company=company)
+        self.assertEqual(theirs.stripe_checkout_account_id, ours.stripe_checkout_account_id)
+        self.feed()  # The first run of the other one.
+        session = self.pay(100).transaction_ids.stripe_checkout_session_id
+        self.stripe.refund(session, 1000)
+        self.stripe.dispute(session, 2000)
+        self.settle()
+        self.feed()
+        for self.provider, states in ((ours, {'booked'}), (theirs, {'classify'})):
+            rows = self.get_rows()
+            self.assertEqual(len(rows), 3)
+            self.assertEqual(set(rows.mapped('state')), states)
+            self.assert_ties()
+
     # === CURRENCIES === #
 
     def use_currency(self, name, rate):
