@@ -172,10 +172,12 @@ class StripeBalanceTransaction(models.Model):
         :rtype: str
         """
         self.ensure_one()
-        transactions = self.env['payment.transaction'].search([
-            ('provider_id', '=', self.provider_id.id),
-            ('stripe_checkout_payment_intent', '=', self.payment_intent or ''),
-        ])
+        transactions = self.env['payment.transaction']
+        if self.payment_intent:  # An empty one is that of each page that nobody has paid.
+            transactions = transactions.search([
+                ('provider_id', '=', self.provider_id.id),
+                ('stripe_checkout_payment_intent', '=', self.payment_intent),
+            ])
         names = transactions.invoice_ids.mapped('display_name')
         return ', '.join(names) or self.env._("no known invoice")
 

@@ -10,17 +10,21 @@ class StripeBalanceTransaction(models.Model):
         """Find the payments and refunds of ours that the movements are of."""
         rows = self.filtered(lambda row: not row.payment_id)
         payments = self.env['account.payment']
+        # To Odoo's search an empty id is that of each payment which has none.
+        intents, sources = (
+            list(filter(None, rows.mapped(name))) for name in ('payment_intent', 'source_id')
+        )
         by_intent = {
             payment.stripe_checkout_payment_intent: payment
             for payment in payments.search([
-                ('stripe_checkout_payment_intent', 'in', rows.mapped('payment_intent')),
+                ('stripe_checkout_payment_intent', 'in', intents),
                 ('company_id', 'child_of', rows.company_id.ids),
             ])
         }
         by_refund = {
             payment.stripe_checkout_refund_id: payment
             for payment in payments.search([
-                ('stripe_checkout_refund_id', 'in', rows.mapped('source_id')),
+                ('stripe_checkout_refund_id', 'in', sources),
                 ('company_id', 'child_of', rows.company_id.ids),
             ])
         }

@@ -226,6 +226,11 @@ class TestFeed(BalanceCommon):
 
     def test_balance_at_connect(self):
         """What was on the balance before is one opening line; nothing before is booked."""
+        self.env['account.payment'].create({
+            'amount': 70,
+            'partner_id': self.client.id,
+            'journal_id': self.company_data['default_journal_bank'].id,
+        }).action_post()  # Of the time before; none of Stripe's.
         account = self.stripe.add_account()
         self.stripe.add_balance_movement('topup', 12345, account=account)
         self.stripe.add_balance_movement('topup', 500, currency='eur', account=account)
@@ -253,6 +258,8 @@ class TestFeed(BalanceCommon):
         opening = rows.filtered(lambda row: row.kind == 'opening')
         self.assertEqual(set(opening.mapped('state')), {'classify'})
         self.assertEqual(len(opening.activity_ids), 2)
+        self.assertFalse(rows.payment_id)
+        self.assertFalse(rows.statement_line_ids.partner_id)
         self.assert_ties()
 
     def connect_with_clock_ahead(self):

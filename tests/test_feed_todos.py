@@ -86,6 +86,20 @@ class TestFeedTodos(BalanceCommon):
         self.assert_ties()
 
     @mute_logger(BOOKING)
+    def test_todo_of_what_is_no_payment_names_no_invoice(self):
+        """Catches the invoices of all pages that nobody has paid."""
+        invoice = self.create_invoice(100)
+        self.open_link(invoice)
+        self.provider.stripe_checkout_fee_account_id.active = False
+        self.stripe.charge_stripe_fee(1234, "Billing")
+        self.feed()
+        with freeze_time(datetime.now() + timedelta(days=1.1)):
+            self.feed()
+        [todo] = self.get_rows().activity_ids
+        self.assertIn('12.34', todo.note)
+        self.assertNotIn(invoice.name, todo.note)
+
+    @mute_logger(BOOKING)
     def test_conversion_waits_for_the_accounts_of_exchange_differences(self):
         euro = self.setup_other_currency('EUR', rates=[('2020-01-01', 0.5)])
         self.stripe.account.settlement_currencies = ('usd',)
