@@ -94,10 +94,14 @@ class PaymentTransaction(models.Model):
             self._set_pending(state_message=message)
 
     def _stripe_checkout_check_refundable(self):
-        """Refuse to refund more than is left.
+        """Refuse to refund more than is left, or what Stripe cannot pay back exactly.
 
-        :raise ValidationError: With the amount that is left.
+        :raise ValidationError: With the amount that is left, where it is more.
         """
+        try:
+            utils.to_minor_units(-self.amount, self.currency_id.name)
+        except utils.InexactAmount:
+            raise ValidationError(self.env._("Stripe cannot refund exactly this amount.")) from None
         source = self.source_transaction_id
         left = source._stripe_checkout_get_refundable(but=self)
         if self.currency_id.compare_amounts(-self.amount, left) > 0:

@@ -117,6 +117,25 @@ class TestRefunds(StripeCheckoutCommon):
         self.process()
         self.assert_refunded(70)
 
+    def test_what_stripe_cannot_pay_back_exactly_is_refused(self):
+        """Catches an error page, and an amount that counts as refunded for a day."""
+        dinar = self.env['res.currency'].with_context(active_test=False)
+        dinar = dinar.search([('name', '=', 'KWD')])
+        dinar.active = True
+        invoice = self.create_invoice(12.34, currency_id=dinar.id)
+        self.stripe.pay(self.open_link(invoice)['id'])
+        self.process()
+        self.payment = self.get_payments(invoice)
+        self.stripe.calls.clear()
+        self.assertEqual(self.refund_in_odoo(1.234)['params']['type'], 'danger')
+        refund = invoice.transaction_ids.child_transaction_ids
+        self.assertEqual(refund.state, 'error')
+        self.assertIn("exactly", refund.state_message)
+        self.assertEqual(self.payment.amount_available_for_refund, 12.34)
+        self.assertFalse(self.stripe.calls.matching('POST', '/v1/refunds'))
+        self.refund_in_odoo(1.23)
+        self.assertEqual(self.payment.amount_available_for_refund, 11.11)
+
     def test_no_answer_is_repeated_with_the_same_key(self):
         self.stripe.faults.next(3, 'reset', path='/v1/refunds')
         self.refund_in_odoo(40)
