@@ -34,9 +34,11 @@ class AccountPartialReconcile(models.Model):
         res = super().unlink()
         moves.exists()._stripe_checkout_note_change()
         if not self.env.context.get('stripe_checkout_rematch'):
-            online = payments.exists().filtered('stripe_checkout_payment_intent')
             # In sudo mode: whoever unmatches an entry need not see online payments.
-            online.sudo().payment_transaction_id._stripe_checkout_follow_up_credit()
+            online_sudo = payments.exists().sudo().filtered('stripe_checkout_payment_intent')
+            # What staff have left as credit was what no invoice had taken then.
+            online_sudo.filtered('stripe_checkout_credit_kept').stripe_checkout_credit_kept = False
+            online_sudo.payment_transaction_id._stripe_checkout_follow_up_credit()
         return res
 
     def _stripe_checkout_note_change(self):

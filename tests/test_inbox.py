@@ -77,6 +77,23 @@ class TestInbox(StripeCheckoutCommon):
         self.assertFalse(self.get_todos(payment))
         self.assertEqual(payment.stripe_checkout_credit, 100)
 
+    def test_left_as_credit_and_then_taken_off_its_invoice(self):
+        """Catches money that nobody sees because less of it was left as credit before."""
+        for change in ('button_cancel', 'unlink'):
+            with self.subTest(change):
+                payment = self.pay_twice()
+                invoice = self.create_invoice(70)
+                payment.with_user(self.billing_admin).action_stripe_checkout_apply_credit()
+                payment.with_user(self.billing_admin).action_stripe_checkout_keep_credit()
+                self.assertFalse(self.get_inbox())
+                invoice.button_draft()
+                getattr(invoice, change)()
+                self.assertEqual(self.get_inbox(), payment)
+                self.assertIn("100.00", self.get_todos(payment).note)
+                payment.with_user(self.billing_admin).action_stripe_checkout_keep_credit()
+                self.assertFalse(self.get_inbox())
+                self.assertFalse(self.get_todos(payment))
+
     def test_staff_who_are_no_billing_admins_have_every_way_out(self):
         self.create_user('billing_staff', 'account.group_account_invoice')
         for way, credit in (
