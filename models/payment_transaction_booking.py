@@ -155,7 +155,10 @@ class PaymentTransaction(models.Model):
             # Even an empty list lets Odoo make the journal entry at once, see its create.
             'write_off_line_vals': discount_lines,
         }
-        receivable = self._stripe_checkout_get_open_lines().account_id[:1]
+        # Where nothing is open any more, too: the client may owe on another account than usual, and
+        # staff apply what has no home to another invoice, or to the same one later.
+        terms = self._stripe_checkout_get_open_lines() or invoices._stripe_checkout_get_terms()
+        receivable = terms.account_id.filtered('active')[:1]
         if receivable:
             values['destination_account_id'] = receivable.id
         return values

@@ -1,4 +1,5 @@
 from odoo.exceptions import UserError
+from odoo.fields import Command
 from odoo.tests import Form, new_test_user, tagged
 
 from .common import StripeCheckoutCommon
@@ -93,6 +94,26 @@ class TestInbox(StripeCheckoutCommon):
                 payment.with_user(self.billing_admin).action_stripe_checkout_keep_credit()
                 self.assertFalse(self.get_inbox())
                 self.assertFalse(self.get_todos(payment))
+
+    def test_applied_where_the_client_owes_on_another_account_than_usual(self):
+        """Catches a credit on an account on which no invoice of the client is."""
+        usual = self.client.with_company(self.company).property_account_receivable_id
+        position = self.env['account.fiscal.position'].create({
+            'name': "Abroad",
+            'company_id': self.company.id,
+            'account_ids': [
+                Command.create({
+                    'account_src_id': usual.id,
+                    'account_dest_id': usual.copy({'name': "Abroad", 'code': 'ABROAD'}).id,
+                })
+            ],
+        })
+        self.client.with_company(self.company).property_account_position_id = position
+        payment = self.pay_twice()
+        invoice = self.create_invoice(100)
+        self.assertNotIn(usual, invoice.line_ids.account_id)
+        payment.with_user(self.billing_admin).action_stripe_checkout_apply_credit()
+        self.assertEqual(invoice.payment_state, 'paid')
 
     def test_staff_who_are_no_billing_admins_have_every_way_out(self):
         self.create_user('billing_staff', 'account.group_account_invoice')
