@@ -68,6 +68,19 @@ def to_major_units(minor_amount, currency_name):
     return float(Decimal(minor_amount) / factor)
 
 
+def round_up(amount, currency_name):
+    """Round an amount up to what Stripe can take exactly.
+
+    :param float amount: The amount in major units.
+    :param str currency_name: The ISO 4217 code.
+    :return: The amount in major units.
+    :rtype: float
+    """
+    factor, step = _minor_unit_rule(currency_name)
+    minor = math.ceil(round(Decimal(amount), 6) * factor / step) * step
+    return to_major_units(minor, currency_name)
+
+
 def can_be_charged(amount, currency_name):
     """Tell whether Stripe takes a payment of an amount.
 

@@ -75,4 +75,4 @@ class PaymentProvider(models.Model):
             self.stripe_checkout_minimum_amount, currency, self.company_id, today
         )
         smallest = utils.get_minimum_charge(currency.name)
-        return max(currency.round(chosen), smallest)
+        return max(utils.round_up(currency.round(chosen), currency.name), smallest)

@@ -289,6 +289,15 @@ class TestPortalInvoice(PortalCommon):
         form = self.get_form(self.create_invoice(100, currency_id=euro.id))
         self.assertEqual(form.xpath(".//input[@name='amount']/@min"), ['20.0'])
 
+    def test_minimum_that_stripe_takes_exactly(self):
+        """Catches clients who may choose no amount, because the smallest has fils of a dinar."""
+        dinar = self.setup_other_currency('KWD', rates=[('2020-01-01', 0.3067)], rounding=0.001)
+        self.allow_partial(minimum=10)
+        form = self.get_form(self.create_invoice(100, currency_id=dinar.id))
+        self.assertEqual(form.xpath(".//input[@name='amount']/@min"), ['3.07'])
+        session = self.get_session(self.submit(form, choice='own', amount='3.07').url)
+        self.assertEqual(session['amount_total'], 3070)
+
     def test_stranger_with_the_portal_link_chooses_too(self):
         self.allow_partial()
         invoice = self.create_invoice(100)

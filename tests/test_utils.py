@@ -58,6 +58,17 @@ class TestAmounts(BaseCase):
                     utils.to_minor_units(amount, currency)
                 self.assertFalse(utils.can_be_charged(amount, currency))
 
+    def test_rounded_up_to_what_stripe_takes(self):
+        for amount, currency, rounded in [
+            (9.23, 'USD', 9.23),
+            (9.231, 'USD', 9.24),
+            (3.067, 'KWD', 3.07),
+            (100.01, 'JPY', 101),
+            (100.01, 'ISK', 101),
+            (0, 'USD', 0),
+        ]:
+            self.assertEqual(utils.round_up(amount, currency), rounded)
+
     def test_limits(self):
         self.assertTrue(utils.can_be_charged(0.5, 'USD'))
         self.assertFalse(utils.can_be_charged(0.49, 'USD'))
