@@ -75,6 +75,8 @@ class StripeDispute(models.Model):
         )
         if due and not credit.reconciled:
             self.transaction_id._stripe_checkout_try_plan([credit + due])
+        # What staff had left as credit went back to the client since, and the rest was paid, too.
+        self.payment_id.stripe_checkout_credit_kept = False
         self.transaction_id._stripe_checkout_follow_up_credit()
         self._close_lost()
         self._tell_invoices(

@@ -236,6 +236,26 @@ class TestInbox(StripeCheckoutCommon):
         self.assertIn("No invoice was paid with it", messages)
         self.assertNotIn("is open again", messages)
 
+    def test_comes_back_after_a_part_was_left_as_credit(self):
+        """Catches money that nobody sees because less of it was left as credit before."""
+        invoice = self.create_invoice(100)
+        session = self.open_link(invoice)
+        self.register_payment(invoice, amount=40)
+        self.stripe.pay(session['id'])
+        self.process()
+        payment = self.get_inbox()
+        payment.with_user(self.billing_admin).action_stripe_checkout_keep_credit()
+        dispute = self.stripe.dispute(session['id'])
+        self.stripe.lose_dispute(dispute['id'])
+        self.process()
+        self.assertEqual(invoice.amount_residual, 60)
+        self.register_payment(invoice)  # The client has paid it otherwise.
+        self.stripe.reinstate_dispute(dispute['id'])
+        self.run_cron('ir_cron_feed')
+        self.process()
+        self.assertEqual(self.get_inbox(), payment)
+        self.assertIn("100.00", self.get_todos(payment).note)
+
     def test_what_went_beyond_the_invoice_is_disputed(self):
         """Catches a client who is asked again for an invoice that stays paid."""
         invoice = self.create_invoice(100)
