@@ -36,6 +36,13 @@ class PaymentProvider(models.Model):
                 )
         return super()._remove_provider(code, **kwargs)
 
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_connected(self):
+        """Keep what knows our webhook endpoint and its secret, which nobody could delete then."""
+        ours = self.filtered(lambda provider: provider.code == PROVIDER_CODE)
+        if any(provider._stripe_checkout_is_connected() for provider in ours):
+            raise UserError(self.env._("Disconnect Stripe before you delete its connection."))
+
     # === WHAT IS RUNNING === #
 
     def _stripe_checkout_get_running(self, state):

@@ -349,6 +349,19 @@ class TestDisconnect(StripeCheckoutCommon):
         with self.assertRaisesRegex(UserError, "payments using this payment method already exist"):
             uninstall_hook(self.env)
 
+    def test_deleting_waits_for_it(self):
+        """Catches a webhook endpoint that stays at Stripe, and that nobody answers."""
+        company = self.setup_other_company(name="Another company")['company']
+        self.billing_admin.company_ids += company
+        other = self.connect(company=company)
+        with self.assertRaisesRegex(UserError, "Disconnect Stripe before you delete"):
+            other.unlink()
+        self.assertTrue(other.stripe_checkout_endpoint_id)
+        with self.committing(other.with_user(self.billing_admin)) as provider:
+            provider.action_stripe_checkout_disconnect()
+        other.unlink()
+        self.assertFalse(other.exists())
+
     def test_audit_trail(self):
         key = self.stripe.account.secret_key
         # The environment of Odoo's accounting tests tracks nothing.
