@@ -9,11 +9,11 @@ from .common import StripeCheckoutCommon
 class TestInbox(StripeCheckoutCommon):
     """Captured money that no invoice took waits in one list, and leaves it by one click."""
 
-    def pay_twice(self, amount=100):
+    def pay_twice(self, **by_hand):
         """Pay an invoice by hand while its client pays online; return the online payment."""
-        invoice = self.create_invoice(amount)
+        invoice = self.create_invoice(100)
         session = self.open_link(invoice)
-        self.register_payment(invoice)
+        self.register_payment(invoice, **by_hand)
         self.stripe.pay(session['id'])
         self.deliver()
         self.run_queue()
@@ -238,14 +238,10 @@ class TestInbox(StripeCheckoutCommon):
 
     def test_comes_back_after_a_part_was_left_as_credit(self):
         """Catches money that nobody sees because less of it was left as credit before."""
-        invoice = self.create_invoice(100)
-        session = self.open_link(invoice)
-        self.register_payment(invoice, amount=40)
-        self.stripe.pay(session['id'])
-        self.process()
-        payment = self.get_inbox()
+        payment = self.pay_twice(amount=40)
+        invoice = payment.invoice_ids
         payment.with_user(self.billing_admin).action_stripe_checkout_keep_credit()
-        dispute = self.stripe.dispute(session['id'])
+        dispute = self.stripe.dispute(payment.stripe_checkout_session_id)
         self.stripe.lose_dispute(dispute['id'])
         self.process()
         self.assertEqual(invoice.amount_residual, 60)
@@ -258,13 +254,11 @@ class TestInbox(StripeCheckoutCommon):
 
     def test_what_went_beyond_the_invoice_is_disputed(self):
         """Catches a client who is asked again for an invoice that stays paid."""
-        invoice = self.create_invoice(100)
-        session = self.open_link(invoice)
-        self.register_payment(invoice, amount=40)
-        self.stripe.pay(session['id'])
-        self.process()
+        payment = self.pay_twice(amount=40)
+        invoice = payment.invoice_ids
         self.assertEqual(self.get_inbox().stripe_checkout_credit, 40)
-        self.stripe.lose_dispute(self.stripe.dispute(session['id'], 4000)['id'])
+        dispute = self.stripe.dispute(payment.stripe_checkout_session_id, 4000)
+        self.stripe.lose_dispute(dispute['id'])
         self.process()
         self.assertEqual(invoice.payment_state, 'paid')
         self.assertFalse(invoice.activity_ids)
